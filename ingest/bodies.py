@@ -1,0 +1,119 @@
+"""Bodies: from the bytes of a request to the JSON inside, whatever the headers claim.
+
+Content types lie and gzip comes without its header, so form, base64 and gzip are told by path, field names and first
+bytes (seen in recorded traffic of the real clients).
+"""
+
+import base64
+import binascii
+import json
+import zlib
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ingest.errors import Unreadable
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def gunzip(data: bytes, max_bytes: int) -> bytes:
+    """Decompress gzip, stopping past `max_bytes` before the memory is spent. Raises `Unreadable`."""
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        plain = inflater.decompress(data, max_bytes + 1)
+    except zlib.error as error:
+        raise Unreadable("unreadable_body", f"not gzip: {error}") from error
+    if len(plain) > max_bytes:
+        raise Unreadable("decompressed_too_large", f"more than {max_bytes} bytes when decompressed")
+    if not inflater.eof:
+        raise Unreadable("unreadable_body", "the gzip stream ends early")
+    return plain
+
+
+def maybe_gunzip(data: bytes, max_bytes: int) -> bytes:
+    """`data`, decompressed when its first bytes are those of gzip."""
+    return gunzip(data, max_bytes) if data[:2] == GZIP_MAGIC else data
+
+
+def unbase64(text: str) -> bytes:
+    """Decode base64 whose `+` may have become a space on the way and whose padding may be missing."""
+    repaired = text.strip().replace(" ", "+").replace("-", "+").replace("_", "/")
+    repaired += "=" * (-len(repaired) % 4)
+    try:
+        return base64.b64decode(repaired, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Unreadable("unreadable_body", f"not base64: {error}") from error
+
+
+def form_fields(text: bytes | str) -> dict[str, str]:
+    """The fields of a query string or form body; the first of a repeated name counts."""
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=200)
+    except ValueError as error:
+        raise Unreadable("unreadable_body", f"not a form: {error}") from error
+    return dict(reversed(pairs))
+
+
+def json_items(data: bytes) -> tuple[list[bytes], Unreadable | None]:
+    """The elements of a JSON array, or the one value, each as its own bytes, and what stopped the reading if it did."""
+    try:
+        if data.lstrip()[:1] == b"[":
+            return [bytes(raw) for raw in msgspec.json.decode(data, type=list[msgspec.Raw])], None
+        return [data], None
+    except (msgspec.DecodeError, RecursionError):
+        return _split_leniently(data)
+
+
+def _split_leniently(data: bytes) -> tuple[list[bytes], Unreadable | None]:
+    # Python clients send NaN, which is not JSON: one such event must not cost its neighbours.
+    text = data.decode("utf-8", "surrogateescape").strip()
+    decoder, items, at = json.JSONDecoder(), list[bytes](), 1
+    try:
+        while text[at:].lstrip()[:1] not in ("]", ""):
+            at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
+            _, end = decoder.raw_decode(text, at)
+            items.append(text[at:end].encode("utf-8", "surrogateescape"))
+            at = end
+    except (ValueError, RecursionError) as error:
+        return items, Unreadable("unreadable_body", f"not JSON after {len(items)} messages: {error}")
+    if not text.endswith("]"):
+        return items, Unreadable("unreadable_body", f"the JSON array ends early, after {len(items)} messages")
+    return items, None
+
+
+def read_struct(raw: bytes, form: type[S]) -> S:
+    """One JSON object as `form`. Raises `Unreadable` saying what is wrong and where."""
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return msgspec.convert(lenient_json(raw), form)
+    except msgspec.ValidationError as error:
+        raise Unreadable("unreadable_message", str(error)) from error
+
+
+def lenient_json(raw: bytes) -> Any:
+    """JSON as Python's own encoder writes it: NaN and infinities become null, lone surrogates the replacement mark."""
+    try:
+        text = raw.decode("utf-8")
+        value = json.loads(text, parse_constant=lambda _name: None)
+        return _without_lone_surrogates(value) if "\\u" in text else value
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        raise Unreadable("unreadable_message", f"not JSON: {error}") from error
+
+
+def _without_lone_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
+    return value

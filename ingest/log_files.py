@@ -1,0 +1,163 @@
+"""The log on disk: one folder per stream, numbered files in it, the last one open.
+
+`LOG/STREAM/000000000001.log` is sealed and never changes again; `.open` is being written; `.torn` keeps the bytes of an
+unfinished write that a restart cut off (they were never acknowledged).
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ingest.errors import LogDamaged
+from ingest.frame import FrameKind, encode_frame, read_frames
+from ingest.record import Position, Record, decode_record
+
+SEALED_SUFFIX = ".log"
+OPEN_SUFFIX = ".open"
+TORN_SUFFIX = ".torn"
+
+
+class Opening(msgspec.Struct, array_like=True, frozen=True):
+    """The first frame of a file: which stream and file it is, so that a misplaced file is noticed."""
+
+    stream: str
+    file: int
+    opened_at_us: int
+
+
+class Seal(msgspec.Struct, array_like=True, frozen=True):
+    """The last frame of a sealed file."""
+
+    record_count: int
+    last_received_at_us: int
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One file of a stream."""
+
+    stream: str
+    number: int
+    path: Path
+
+    @property
+    def is_sealed(self) -> bool:
+        return self.path.suffix == SEALED_SUFFIX
+
+
+def file_path(folder: Path, number: int, suffix: str) -> Path:
+    return folder / f"{number:012d}{suffix}"
+
+
+def list_files(folder: Path) -> list[LogFile]:
+    """The stream's log files in order; `folder` is the stream's own."""
+    if not folder.is_dir():
+        return []
+    found = {
+        int(path.stem): LogFile(folder.name, int(path.stem), path)
+        for path in sorted(folder.iterdir())
+        if path.suffix in (OPEN_SUFFIX, SEALED_SUFFIX)
+    }
+    return [found[number] for number in sorted(found)]
+
+
+def list_streams(log: Path) -> list[str]:
+    """The streams that have a folder below the log."""
+    return sorted(path.name for path in log.iterdir() if path.is_dir()) if log.is_dir() else []
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new files in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a whole log file holds: records, the last arrival, and where its whole frames end."""
+
+    record_count: int
+    last_received_at_us: int
+    end: int
+    size: int
+    is_sealed: bool
+
+    @property
+    def torn_bytes(self) -> int:
+        return self.size - self.end
+
+
+def survey_file(path: Path) -> Survey:
+    """Read every frame of a file once."""
+    data = path.read_bytes()
+    count, last, end, sealed = 0, 0, 0, False
+    for frame in read_frames(data):
+        end = frame.end
+        if frame.kind is FrameKind.RECORD:
+            count += 1
+            last = decode_record(frame.payload).received_at_us
+        elif frame.kind is FrameKind.OPENING:
+            last = max(last, msgspec.msgpack.decode(frame.payload, type=Opening).opened_at_us)
+        elif frame.kind is FrameKind.SEAL:
+            sealed = True
+    return Survey(count, last, end, len(data), sealed)
+
+
+def repair_tail(path: Path) -> Survey:
+    """Cut an unfinished write off the end of an open file, keeping its bytes beside it, and seal the file.
+
+    What is cut was never acknowledged: an answer is given only after the whole frame is on disk.
+    """
+    survey = survey_file(path)
+    with path.open("r+b") as file:
+        if survey.torn_bytes:
+            file.seek(survey.end)
+            path.with_suffix(TORN_SUFFIX).write_bytes(file.read())
+            file.truncate(survey.end)
+        if not survey.is_sealed:
+            file.seek(survey.end)
+            seal = Seal(survey.record_count, survey.last_received_at_us)
+            file.write(encode_frame(FrameKind.SEAL, msgspec.msgpack.encode(seal)))
+        file.flush()
+        os.fsync(file.fileno())
+    path.rename(path.with_suffix(SEALED_SUFFIX))
+    sync_folder(path.parent)
+    return survey
+
+
+def read_records(
+    log: Path, stream: str, file: int, offset: int, max_bytes: int
+) -> Iterator[tuple[Position, int, Record]]:
+    """Records of a stream at or after `offset` of `file`, each with its position and the offset after it.
+
+    Ends after about `max_bytes`, or where the log ends for now. Raises `LogDamaged` when a sealed file stops making
+    sense before its seal: those bytes were acknowledged once, and skipping them in silence would be loss.
+    """
+    for log_file in list_files(log / stream):
+        if log_file.number < file:
+            continue
+        end, sealed = offset if log_file.number == file else 0, False
+        for frame in read_frames(_read_from(log_file.path, end), end):
+            end, sealed = frame.end, frame.kind is FrameKind.SEAL
+            if frame.kind is FrameKind.RECORD:
+                yield Position(stream, log_file.number, frame.offset), end, decode_record(frame.payload)
+                max_bytes -= frame.end - frame.offset
+                if max_bytes <= 0:
+                    return
+        if log_file.is_sealed and not sealed:
+            raise LogDamaged(f"{log_file.path} is damaged at offset {end}: restore this file from a backup")
+
+
+def _read_from(path: Path, offset: int) -> bytes:
+    # TRICKY: the collector may seal the file, which renames it, between our listing and our opening it.
+    if path.suffix == OPEN_SUFFIX and not path.exists():
+        path = path.with_suffix(SEALED_SUFFIX)
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read()

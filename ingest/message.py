@@ -1,0 +1,109 @@
+"""Messages: the one vocabulary that every protocol decodes into.
+
+A request carries messages. A message with an `event_name` is an event; one without changes a person or an account, or
+says that identities belong together. What is refused is a `Reject`, with its reason and its original.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from ingest.errors import RejectReason
+from ingest.record import Position
+
+Protocol = Literal["sensors", "segment", "native", "onepath"]
+Source = Literal["web", "mini_program", "app", "server"]
+PropertyOperation = Literal["set", "set_once", "increment", "append", "unset", "delete"]
+PropertyTarget = Literal["person", "account", "item"]
+
+# The keys of identities are the preset names of Sensors' ID-Mapping 3, the widest such list in use; the ids of other
+# families map onto them, so that one login sent by two families is one identity (ADR 0004).
+LOGIN_ID = "$identity_login_id"
+ANONYMOUS_ID = "$identity_anonymous_id"
+
+
+class Identity(NamedTuple):
+    """Something a sender called a person by."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyChange:
+    """A change to the properties of the message's person, its account, or an item."""
+
+    target: PropertyTarget
+    operation: PropertyOperation
+    properties: dict[str, Any]
+    item: tuple[str, str] | None = None  # (item_type, item_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing a sender reported. Times are microseconds since 1970 UTC.
+
+    `index` is its place in the request. `event_at_us` is corrected for the client's clock, `original_event_at_us` is as
+    sent. `dedupe_key` is the sender's own, else None and `content_hash` with `occurrence` (how many times the same
+    content came earlier in this request) tell resends.
+    """
+
+    index: int
+    protocol: Protocol
+    record_type: str
+    event_name: str | None
+    event_at_us: int
+    original_event_at_us: int
+    sent_at_us: int | None
+    identities: tuple[Identity, ...]
+    distinct_id: str | None
+    dedupe_key: str | None
+    content_hash: bytes | None
+    occurrence: int
+    account_id: str | None
+    source: Source | None
+    sdk: str | None
+    sdk_version: str | None
+    properties: dict[str, Any]
+    is_unbind: bool = False
+    change: PropertyChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A message or a body that was refused, with what can be said of it and (the beginning of) its original."""
+
+    index: int
+    protocol: Protocol
+    record_type: str | None
+    event_name: str | None
+    reason: RejectReason
+    detail: str
+    original: bytes
+    original_length: int
+    original_sha256: str | None = None
+
+
+@dataclass(slots=True)
+class Decoded:
+    """All that one record holds, in the order of the request."""
+
+    messages: list[Message] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def message_id(message: Message, position: Position) -> bytes:
+    """16 bytes that name a message: from the sender's dedupe key and day, else from the position in the log.
+
+    Never random, so a replay gives the same ids. The key counts within one original event day, as resends keep the
+    original time. Shaped as a UUID of version 8 (RFC 9562: vendor-specific content).
+    """
+    if message.dedupe_key is not None:
+        day = message.original_event_at_us // 86_400_000_000
+        name = f"key\0{message.protocol}\0{message.dedupe_key}\0{day}"
+    else:
+        name = f"position\0{position}"
+    digest = bytearray(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)

@@ -1,0 +1,218 @@
+"""Segment clients: `/v1/batch` and a path per call; JSON, whatever the content type says."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from ingest.bodies import lenient_json, maybe_gunzip, read_struct
+from ingest.errors import Unreadable
+from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Message, PropertyChange, Source
+from ingest.protocols.reading import Reader, id_text, read_time, unique_identities
+from ingest.record import Record, Request
+from ingest.settings import DecodeSettings
+
+BATCH_PATHS = frozenset({"/v1/batch", "/v1/b", "/v1/import"})
+SINGLE_PATHS = {
+    "/v1/track": "track",
+    "/v1/t": "track",
+    "/v1/page": "page",
+    "/v1/p": "page",
+    "/v1/screen": "screen",
+    "/v1/s": "screen",
+    "/v1/identify": "identify",
+    "/v1/i": "identify",
+    "/v1/alias": "alias",
+    "/v1/a": "alias",
+    "/v1/group": "group",
+    "/v1/g": "group",
+}
+PATHS = BATCH_PATHS | SINGLE_PATHS.keys()
+
+_SOURCES: dict[str, Source] = {
+    "analytics.js": "web",
+    "analytics-android": "app",
+    "analytics-ios": "app",
+    "analytics-kotlin": "app",
+    "analytics-swift": "app",
+    "analytics-react-native": "app",
+    "analytics-flutter": "app",
+}
+# Where a call's context says what other families send as preset properties.
+_CONTEXT_PROPERTIES = {
+    ("ip",): "$ip",
+    ("userAgent",): "$user_agent",
+    ("locale",): "$locale",
+    ("timezone",): "$timezone",
+    ("page", "url"): "$url",
+    ("page", "path"): "$url_path",
+    ("page", "title"): "$title",
+    ("page", "referrer"): "$referrer",
+    ("campaign", "name"): "$utm_campaign",
+    ("campaign", "source"): "$utm_source",
+    ("campaign", "medium"): "$utm_medium",
+    ("campaign", "term"): "$utm_term",
+    ("campaign", "content"): "$utm_content",
+    ("os", "name"): "$os",
+    ("os", "version"): "$os_version",
+    ("device", "model"): "$model",
+    ("device", "manufacturer"): "$manufacturer",
+    ("app", "version"): "$app_version",
+}
+
+
+class Envelope(msgspec.Struct):
+    """A batch; the messages stay bytes until each is read on its own."""
+
+    batch: list[msgspec.Raw]
+    sent_at: Any = msgspec.field(default=None, name="sentAt")
+
+
+class SegmentMessage(msgspec.Struct, rename="camel"):
+    """One call, whichever of the six it is."""
+
+    type: str | None = None
+    message_id: Any = None
+    timestamp: Any = None
+    original_timestamp: Any = None
+    sent_at: Any = None
+    user_id: Any = None
+    anonymous_id: Any = None
+    previous_id: Any = None
+    group_id: Any = None
+    event: Any = None
+    name: Any = None
+    category: Any = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+
+
+def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
+    """All messages of one request; a body that is not what it promises becomes one reject."""
+    reader = Reader("segment", record.received_at_us, settings)
+    try:
+        items, sent_at, call = _messages(maybe_gunzip(request.body, settings.max_decompressed_bytes), request.path)
+    except Unreadable as refusal:
+        reader.refuse(refusal, request.body)
+        return reader.decoded
+    reader.read(items, lambda index, item: _interpret(reader, index, item, sent_at, call))
+    return reader.decoded
+
+
+def _messages(body: bytes, path: str) -> tuple[list[bytes], Any, str | None]:
+    call = next((name for end, name in SINGLE_PATHS.items() if path.rstrip("/").endswith(end)), None)
+    if call is not None:
+        return [body], None, call
+    try:
+        envelope = msgspec.json.decode(body, type=Envelope)
+        return [bytes(raw) for raw in envelope.batch], envelope.sent_at, None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        value = lenient_json(body)
+    except Unreadable as refusal:
+        raise Unreadable("unreadable_body", refusal.detail) from refusal
+    if not isinstance(value, dict) or not isinstance(value.get("batch"), list):
+        raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
+    return [json.dumps(item).encode() for item in value["batch"]], value.get("sentAt"), None
+
+
+def _interpret(reader: Reader, index: int, item: bytes, batch_sent_at: Any, call: str | None) -> Message:
+    sent = read_struct(item, SegmentMessage)
+    record_type = call or sent.type or ""
+    sent_at = read_time(sent.sent_at if sent.sent_at is not None else batch_sent_at, "sentAt")
+    original_at = read_time(sent.original_timestamp if sent.timestamp is None else sent.timestamp, "timestamp")
+    if original_at is None:
+        original_at = sent_at if sent_at is not None else reader.received_at_us
+    dedupe_key = id_text(sent.message_id)
+    content_hash, occurrence = (None, 0) if dedupe_key else reader.count_content(item)
+    context = sent.context or {}
+    library = context.get("library") if isinstance(context.get("library"), dict) else {}
+    sdk = id_text((library or {}).get("name"))
+    user_id, anonymous_id = id_text(sent.user_id), id_text(sent.anonymous_id)
+    return Message(
+        index=index,
+        protocol="segment",
+        record_type=record_type,
+        event_name=_event_name(record_type, sent),
+        event_at_us=reader.corrected(original_at, sent_at),
+        original_event_at_us=original_at,
+        sent_at_us=sent_at,
+        identities=unique_identities(
+            [
+                (LOGIN_ID, user_id),
+                (ANONYMOUS_ID, anonymous_id),
+                (ANONYMOUS_ID, sent.previous_id if record_type == "alias" else None),
+            ]
+        ),
+        distinct_id=user_id or anonymous_id,
+        dedupe_key=dedupe_key,
+        content_hash=content_hash,
+        occurrence=occurrence,
+        account_id=_account_id(record_type, sent, context),
+        source=_source(sdk, context),
+        sdk=sdk,
+        sdk_version=id_text((library or {}).get("version")),
+        properties=_event_properties(record_type, sent, context),
+        change=_change(record_type, sent),
+    )
+
+
+def _event_name(record_type: str, sent: SegmentMessage) -> str | None:
+    match record_type:
+        case "track":
+            if not isinstance(sent.event, str) or not sent.event:
+                raise Unreadable("missing_event_name", "a track call needs its event")
+            return sent.event
+        case "page":
+            return "$pageview"
+        case "screen":
+            return "$screen"
+        case "identify" | "alias" | "group":
+            return None
+    raise Unreadable("unknown_record_type", f"type {record_type!r} is none of the six calls")
+
+
+def _account_id(record_type: str, sent: SegmentMessage, context: dict[str, Any]) -> str | None:
+    if record_type == "group":
+        account_id = id_text(sent.group_id)
+        if account_id is None:
+            raise Unreadable("missing_account", "a group call needs its groupId")
+        return account_id
+    return id_text((sent.properties or {}).get("account_id")) or id_text(context.get("groupId"))
+
+
+def _source(sdk: str | None, context: dict[str, Any]) -> Source | None:
+    if sdk in _SOURCES:
+        return _SOURCES[sdk]
+    if context.get("page") or context.get("userAgent"):
+        return "web"
+    if context.get("device"):
+        return "app"
+    return "server" if sdk else None
+
+
+def _event_properties(record_type: str, sent: SegmentMessage, context: dict[str, Any]) -> dict[str, Any]:
+    if record_type not in ("track", "page", "screen"):
+        return {}
+    properties = {name: value for name, value in (sent.properties or {}).items() if value is not None}
+    for name, value in (("name", sent.name), ("category", sent.category)):
+        if record_type != "track" and value is not None:
+            properties.setdefault(name, value)
+    for path, name in _CONTEXT_PROPERTIES.items():
+        found: Any = context
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None and found != "":
+            properties.setdefault(name, found)
+    return properties
+
+
+def _change(record_type: str, sent: SegmentMessage) -> PropertyChange | None:
+    traits = {name: value for name, value in (sent.traits or {}).items() if value is not None}
+    if record_type == "identify" and traits:
+        return PropertyChange("person", "set", traits)
+    if record_type == "group":
+        return PropertyChange("account", "set", traits)
+    return None

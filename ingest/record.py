@@ -1,0 +1,77 @@
+"""The log record: a request as it came, or an operator's act, and its place in the one order.
+
+The layout is append-only: a new field goes last with a default, so that old log files stay readable (ADR 0002).
+"""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+
+class Position(NamedTuple):
+    """Where something stands in the log; positions of one stream compare in the order of arrival."""
+
+    stream: str
+    file: int
+    offset: int
+    message_index: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.stream}/{self.file}/{self.offset}/{self.message_index}"
+
+
+class CutBody(msgspec.Struct, array_like=True, frozen=True):
+    """What is kept of a body past the size limit beside its first bytes."""
+
+    length: int
+    sha256: str
+
+
+class Request(msgspec.Struct, array_like=True, frozen=True):
+    """An HTTP request as it came; `headers` holds only those that bear on decoding, lower-case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    remote_address: str
+    body: bytes
+    cut: CutBody | None = None
+
+
+class Act(msgspec.Struct, array_like=True, frozen=True):
+    """Something an operator did that changes the warehouse (ADR 0003); `details` depend on `act`."""
+
+    act: str
+    operator: str
+    details: dict[str, Any]
+
+
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """One entry of the log. Exactly one of `request` and `act` is set.
+
+    `received_at_us` is microseconds since 1970 UTC and grows strictly within a stream.
+    """
+
+    received_at_us: int
+    request: Request | None = None
+    act: Act | None = None
+
+    @property
+    def received_at(self) -> datetime:
+        return datetime.fromtimestamp(self.received_at_us / 1_000_000, UTC)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record)
+
+
+def encode_record(record: Record) -> bytes:
+    """The record's payload inside a frame."""
+    return _encoder.encode(record)
+
+
+def decode_record(payload: bytes | memoryview) -> Record:
+    """Inverse of `encode_record`; raises `msgspec.DecodeError` on bytes that are none."""
+    return _decoder.decode(payload)

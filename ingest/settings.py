@@ -1,0 +1,42 @@
+"""What can be set about receiving and decoding; each field has a default, a unit and one sentence."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def setting(default: T, doc: str) -> T:
+    """A dataclass field that carries its one sentence of documentation; `onepath doctor` prints it."""
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True)
+class CollectorSettings:
+    """Receiving requests and writing the log."""
+
+    host: str = setting("127.0.0.1", "Address the collector listens on.")
+    port: int = setting(8106, "Port the collector listens on.")
+    allowed_hosts: str = setting(
+        "", "Comma-separated Host names to answer to; empty: local names on 127.0.0.1, else any."
+    )
+    stream: str = setting("collector", "Name of the log stream this collector writes; one process per stream.")
+    max_body_bytes: int = setting(
+        8 << 20, "Largest request body in bytes; of a larger one the first bytes are kept as a reject."
+    )
+    kept_body_bytes: int = setting(4096, "Bytes kept of a body over the limit.")
+    max_log_file_bytes: int = setting(64 << 20, "A log file is sealed and the next one begun after this many bytes.")
+
+
+@dataclass(frozen=True)
+class DecodeSettings:
+    """What is accepted as a message. A change applies to what is loaded from now on, and to all on a rebuild."""
+
+    max_decompressed_bytes: int = setting(64 << 20, "Largest decompressed body in bytes (gzip bombs stop here).")
+    max_messages: int = setting(10_000, "Most messages in one request.")
+    max_name_chars: int = setting(255, "Longest event name, identity key or identity value in characters.")
+    event_max_age_days: int = setting(3650, "Oldest accepted event time, in days before arrival.")
+    event_max_ahead_s: int = setting(86_400, "Furthest accepted event time after arrival, in seconds.")
+    clock_correction_over_s: int = setting(
+        60, "Client times are corrected when send and receive time differ by more seconds than this."
+    )
