@@ -5,7 +5,6 @@ native form.
 """
 
 import base64
-import uuid
 from typing import NamedTuple
 
 import msgspec
@@ -73,7 +72,7 @@ def _native(decoded: Decoded, position: Position, request: Request) -> Answer:
 
 
 def _accepted(message: Message, position: Position) -> MessageAnswer:
-    event_id = str(uuid.UUID(bytes=message_id(message, position._replace(message_index=message.index))))
+    event_id = str(message_id(message, position._replace(message_index=message.index)))
     return MessageAnswer(message.index, "accepted", event_id=event_id)
 
 

@@ -1,8 +1,8 @@
 """The log writer: appends records to one stream and says when they are on disk.
 
 Group commit without a timer: while one batch is being synced the next one forms, so an idle log answers at once and a
-busy one shares each fsync. Nothing is reported durable before its fsync returned; after a failed write nothing unreported
-stays behind in the file.
+busy one shares each fsync. Nothing is reported durable before its fsync returned; after a failed write nothing
+unreported stays behind in the file.
 """
 
 import asyncio

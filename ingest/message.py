@@ -7,6 +7,7 @@ says that identities belong together. What is refused is a `Reject`, with its re
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+from uuid import UUID
 
 from ingest.errors import RejectReason
 from ingest.record import Position
@@ -92,18 +93,23 @@ class Decoded:
     rejects: list[Reject] = field(default_factory=list)
 
 
-def message_id(message: Message, position: Position) -> bytes:
-    """16 bytes that name a message: from the sender's dedupe key and day, else from the position in the log.
+def uuid_of(digest: bytes) -> UUID:
+    """16 bytes of a hash as a UUID of version 8 (RFC 9562: the content is the vendor's own)."""
+    shaped = bytearray(digest)
+    shaped[6] = shaped[6] & 0x0F | 0x80
+    shaped[8] = shaped[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(shaped))
+
+
+def message_id(message: Message, position: Position) -> UUID:
+    """The name of a message: from the sender's dedupe key and day, else from the position in the log.
 
     Never random, so a replay gives the same ids. The key counts within one original event day, as resends keep the
-    original time. Shaped as a UUID of version 8 (RFC 9562: vendor-specific content).
+    original time.
     """
     if message.dedupe_key is not None:
         day = message.original_event_at_us // 86_400_000_000
         name = f"key\0{message.protocol}\0{message.dedupe_key}\0{day}"
     else:
         name = f"position\0{position}"
-    digest = bytearray(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
+    return uuid_of(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())

@@ -1,0 +1,25 @@
+-- Purpose: widen when known identities were seen. Reads `sightings` and `messages`.
+-- Grain: one updated row per identity seen earlier or later than before.
+update store.identities
+set
+    first_seen_at = least(identities.first_seen_at, seen.first_seen_at),
+    last_seen_at = greatest(identities.last_seen_at, seen.last_seen_at),
+    log_order = least(identities.log_order, seen.log_order),
+from (
+    select
+        sightings.identity_id,
+        min(messages.message_at) as first_seen_at,
+        max(messages.message_at) as last_seen_at,
+        min(messages.log_order) as log_order,
+    from sightings
+    inner join messages
+        on sightings."row" = messages."row"
+    group by sightings.identity_id
+) as seen
+where
+    identities.identity_id = seen.identity_id
+    and (
+        seen.first_seen_at < identities.first_seen_at
+        or seen.last_seen_at > identities.last_seen_at
+        or seen.log_order < identities.log_order
+    )

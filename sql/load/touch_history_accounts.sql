@@ -1,0 +1,27 @@
+-- Purpose: note the accounts of persons whose identities or accounts changed, from the person's first day on.
+-- Grain: one row per account and person affected. Reads `changed_identities`.
+-- Parameters: timezone (text).
+insert into store.touched_accounts by name
+with affected_persons as (
+    select
+        members.person_id,
+        cast((min(members.first_seen_at) at time zone 'UTC') at time zone $timezone as date) as from_date,
+    from store.identities as members
+    where members.person_id in (
+        select identities.person_id
+        from store.identities as identities
+        inner join changed_identities
+            on identities.identity_id = changed_identities.identity_id
+    )
+    group by members.person_id
+)
+
+select
+    memberships.account_id,
+    min(affected_persons.from_date) as from_date,
+from store.memberships as memberships
+inner join store.identities as identities
+    on memberships.identity_id = identities.identity_id
+inner join affected_persons
+    on identities.person_id = affected_persons.person_id
+group by memberships.account_id

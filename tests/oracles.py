@@ -1,0 +1,296 @@
+"""Slow, obvious evaluators of the models' questions in plain Python; they judge the SQL over random stories.
+
+They read the stories themselves and share nothing with the SQL but the form of questions and answers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from models.calendar import Calendar, Period
+from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep
+from models.matching import EventMatch, PropertyFilter, SubjectKind
+from models.retention import RetentionCohort, RetentionQuestion
+from models.sales_path import SalesPathQuestion, StageTotals
+from tests.worlds import PropertyValue, StoryEvent
+
+Stories = dict[str, list[StoryEvent]]
+Attempt = list[StoryEvent]
+
+
+# What a question means by an event
+
+
+def text_of(value: object) -> str:
+    """A value as people write it: true, 95, 1.5."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value == int(value):
+        return str(int(value))
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def passes(condition: PropertyFilter, event: StoryEvent) -> bool:
+    """Whether the event passes one filter."""
+    have: PropertyValue | None = {name.lower(): v for name, v in event.properties.items()}.get(
+        condition.property.lower()
+    )
+    wanted = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+    wanted_texts = [text_of(value) for value in wanted]
+    items = have if isinstance(have, list) else [text_of(have)]
+    match condition.op:
+        case "is_set":
+            return have is not None
+        case "is_not_set":
+            return have is None
+        case "eq":
+            return have is not None and any(item in wanted_texts for item in items)
+        case "neq":
+            return have is None or all(item not in wanted_texts for item in items)
+        case "contains":
+            return have is not None and wanted_texts[0].lower() in text_of(have).lower()
+        case "not_contains":
+            return have is None or wanted_texts[0].lower() not in text_of(have).lower()
+    try:
+        number, bound = float(text_of(have)), float(wanted_texts[0])
+    except ValueError:
+        return False
+    outcomes = {"gt": number > bound, "gte": number >= bound, "lt": number < bound, "lte": number <= bound}
+    return outcomes[condition.op]
+
+
+def matches(any_of: Sequence[EventMatch], event: StoryEvent) -> bool:
+    """Whether the event is meant by any of the matches."""
+    return any(
+        match.event in (None, event.event) and all(passes(condition, event) for condition in match.where)
+        for match in any_of
+    )
+
+
+def _is_inside(period: Period, calendar: Calendar, event: StoryEvent) -> bool:
+    start, end = (
+        bound.replace(tzinfo=ZoneInfo(calendar.timezone)) if bound and bound.tzinfo is None else bound
+        for bound in (period.start, period.end)
+    )
+    return (start is None or event.at >= start) and (end is None or event.at < end)
+
+
+def _stories(events: Sequence[StoryEvent], by: SubjectKind) -> Stories:
+    """Each subject's events in the order of time; sorting keeps the story's order among equal times."""
+    stories: Stories = {}
+    for event in sorted(events, key=lambda event: event.at):
+        subject = event.account if by == "account" else event.person
+        if subject:
+            stories.setdefault(subject, []).append(event)
+    return stories
+
+
+def _microseconds(later: datetime, earlier: datetime) -> int:
+    return (later - earlier) // timedelta(microseconds=1)
+
+
+def _rate(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+# Funnel
+
+
+def funnel_oracle(
+    question: FunnelQuestion, calendar: Calendar, events: Sequence[StoryEvent]
+) -> tuple[FunnelGroup, ...]:
+    """Every attempt of every subject is walked; the deepest speaks."""
+    inside = [event for event in events if _is_inside(question.period, calendar, event)]
+    speaking_of: dict[str | None, list[Attempt]] = {} if question.breakdown else {None: []}
+    for story in _stories(inside, question.by).values():
+        attempts = list(_attempts(question, story))
+        if attempts:
+            speaking = min(attempts, key=lambda attempt: (-len(attempt), attempt[-1].at, -attempt[0].at.timestamp()))
+            speaking_of.setdefault(_first_touch(question, story), []).append(speaking)
+    groups = _limited(sorted(speaking_of.items(), key=_size_then_name), question.breakdown_limit)
+    return tuple(FunnelGroup(value, _funnel_steps(question, attempts)) for value, attempts in groups)
+
+
+def _attempts(question: FunnelQuestion, story: list[StoryEvent]) -> Iterator[Attempt]:
+    for start in story:
+        if matches(question.steps[0].any_of, start):
+            yield _best_walk(question, story, [start])
+
+
+def _best_walk(question: FunnelQuestion, story: list[StoryEvent], walked: Attempt) -> Attempt:
+    """The walk continued: the earliest usable event each time, and every choice among equal times tried."""
+    if len(walked) == len(question.steps):
+        return walked
+    deadline = walked[0].at + timedelta(seconds=question.conversion_window_s)
+    usable = [
+        event
+        for event in story
+        if matches(question.steps[len(walked)].any_of, event)
+        and walked[-1].at <= event.at <= deadline
+        and not any(event is used for used in walked)
+    ]
+    earliest = [event for event in usable if event.at == usable[0].at]
+    walks = [walked, *(_best_walk(question, story, [*walked, event]) for event in earliest)]
+    return min(walks, key=lambda walk: (-len(walk), walk[-1].at))
+
+
+def _first_touch(question: FunnelQuestion, story: list[StoryEvent]) -> str | None:
+    if question.breakdown is None:
+        return None
+    touching = [event for event in story if any(matches(step.any_of, event) for step in question.steps)]
+    values = [text_of(event.properties.get(question.breakdown, "")) for event in touching]
+    return next((value for value in values if value), "")
+
+
+def _size_then_name(group: tuple[str | None, list[Attempt]]) -> tuple[int, str]:
+    return -len(group[1]), group[0] or ""
+
+
+def _limited(
+    groups: list[tuple[str | None, list[Attempt]]], limit: int | None
+) -> list[tuple[str | None, list[Attempt]]]:
+    if limit is None or len(groups) <= limit:
+        return groups
+    others = [attempt for _, attempts in groups[limit:] for attempt in attempts]
+    return sorted([*groups[:limit], ("Other", others)], key=_size_then_name)
+
+
+def _funnel_steps(question: FunnelQuestion, attempts: list[Attempt]) -> tuple[FunnelStep, ...]:
+    counts = [sum(len(attempt) > position for attempt in attempts) for position in range(len(question.steps))]
+    steps = []
+    for position, step in enumerate(question.steps):
+        times = [
+            _microseconds(attempt[position].at, attempt[position - 1].at)
+            for attempt in attempts
+            if 0 < position < len(attempt)
+        ]
+        steps.append(
+            FunnelStep(
+                step_index=position + 1,
+                step_name=step.label,
+                count=counts[position],
+                conversion_rate=_rate(counts[position], counts[0]),
+                step_conversion_rate=_rate(counts[position], counts[position - 1]) if position else None,
+                median_time_from_previous_s=median(times) / 1_000_000 if times else None,
+                average_time_from_previous_s=sum(times) / len(times) / 1_000_000 if times else None,
+            )
+        )
+    return tuple(steps)
+
+
+# Retention
+
+
+def retention_oracle(
+    question: RetentionQuestion, calendar: Calendar, events: Sequence[StoryEvent]
+) -> tuple[RetentionCohort, ...]:
+    """Every subject is looked up in every cell."""
+    if not events:
+        return ()
+    unit_of = _unit_reader(question, calendar)
+    stories = _stories(events, question.by)
+    starts = {subject: _units(story, question.start, unit_of) for subject, story in stories.items()}
+    returns = {subject: set(_units(story, question.returning, unit_of)) for subject, story in stories.items()}
+    if question.mode == "first_time":
+        starts = {subject: units[:1] for subject, units in starts.items()}
+    units = _table_units(question, calendar, events, starts)
+    cohorts = []
+    for row, unit in enumerate(units):
+        members = [subject for subject, subject_units in starts.items() if unit in subject_units]
+        columns = units[row + 1 : row + 1 + question.periods]
+        counts = [len(members), *(sum(column in returns[member] for member in members) for column in columns)]
+        rates = tuple(_rate(count, len(members)) for count in counts)
+        cohorts.append(RetentionCohort(unit, len(members), tuple(counts), rates))
+    return tuple(cohorts)
+
+
+def _unit_reader(question: RetentionQuestion, calendar: Calendar) -> Callable[[datetime], date]:
+    def unit_of(moment: datetime) -> date:
+        day = moment.astimezone(ZoneInfo(calendar.timezone)).date()
+        if question.unit == "month":
+            return date(day.year, day.month, 1)
+        first_weekday = {"monday": 0, "sunday": 6}[calendar.week_start]
+        while question.unit == "week" and day.weekday() != first_weekday:
+            day -= timedelta(days=1)
+        return day
+
+    return unit_of
+
+
+def _units(story: list[StoryEvent], match: EventMatch, unit_of: Callable[[datetime], date]) -> list[date]:
+    return [unit_of(event.at) for event in story if matches((match,), event)]
+
+
+def _table_units(
+    question: RetentionQuestion, calendar: Calendar, events: Sequence[StoryEvent], starts: dict[str, list[date]]
+) -> list[date]:
+    """The table's units, oldest first: found by walking day after day."""
+    unit_of, zone = _unit_reader(question, calendar), ZoneInfo(calendar.timezone)
+    start, end = (
+        bound.replace(tzinfo=zone) if bound and bound.tzinfo is None else bound
+        for bound in (question.period.start, question.period.end)
+    )
+    last = unit_of(end - timedelta(microseconds=1)) if end else unit_of(max(event.at for event in events))
+    started = [unit for units in starts.values() for unit in units if unit <= last]
+    if start is None and not started:
+        return []
+    day = unit_of(start) if start else min(started)
+    units = []
+    while day <= last:
+        if unit_of(datetime(day.year, day.month, day.day, 12, tzinfo=zone)) == day:
+            units.append(day)
+        day += timedelta(days=1)
+    return units
+
+
+# Sales path
+
+
+def sales_path_oracle(
+    question: SalesPathQuestion, calendar: Calendar, events: Sequence[StoryEvent]
+) -> tuple[StageTotals, ...]:
+    """Every subject's first entries are looked at, stage by stage."""
+    inside = [event for event in events if _is_inside(question.period, calendar, event)]
+    paths = [_first_entries(question, story) for story in _stories(inside, question.by).values()]
+    paths = [path for path in paths if path]
+    reached = [sum(max(path) >= index for path in paths) for index in range(len(question.stages))]
+    totals = []
+    for index, stage in enumerate(question.stages):
+        inside_stage = [path for path in paths if index in path]
+        times = [
+            _microseconds(path[index], path[index - 1])
+            for path in inside_stage
+            if index - 1 in path and path[index] >= path[index - 1]
+        ]
+        totals.append(
+            StageTotals(
+                stage_index=index + 1,
+                stage_name=stage.name,
+                entered=len(inside_stage),
+                reached=reached[index],
+                furthest_here=sum(max(path) == index for path in paths),
+                skipped=sum(max(path) > index and index not in path for path in paths),
+                out_of_order=sum(
+                    any(path[index] < path[earlier] for earlier in range(index) if earlier in path)
+                    for path in inside_stage
+                ),
+                conversion_rate=_rate(reached[index], reached[0]),
+                step_conversion_rate=_rate(reached[index], reached[index - 1]) if index else None,
+                median_time_from_previous_s=median(times) / 1_000_000 if times else None,
+            )
+        )
+    return tuple(totals)
+
+
+def _first_entries(question: SalesPathQuestion, story: list[StoryEvent]) -> dict[int, datetime]:
+    """When the subject first entered each stage, by position; without those outside the window."""
+    entries: dict[int, datetime] = {}
+    for index, stage in enumerate(question.stages):
+        times = [event.at for event in story if matches(stage.any_of, event)]
+        if times:
+            entries[index] = min(times)
+    if question.window_s is None or not entries:
+        return entries
+    deadline = min(entries.values()) + timedelta(seconds=question.window_s)
+    return {index: entered for index, entered in entries.items() if entered <= deadline}

@@ -1,0 +1,142 @@
+"""What filters mean on each type of property, and that questions and answers travel as JSON."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from models.calendar import Calendar, Period
+from models.errors import QuestionError, UnknownPropertyError
+from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
+from models.matching import EventMatch, Operator, PropertyFilter, Scalar, Stage, Step
+from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
+from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
+from tests.oracles import passes
+from tests.worlds import StoryEvent, at, world
+
+# One person per shape of property; "none" carries no property at all.
+SHAPES = [
+    StoryEvent("none", "e", at(0)),
+    StoryEvent("zero", "e", at(0), properties={"amount": 0.0, "plan": "", "paying": False}),
+    StoryEvent("whole", "e", at(0), properties={"amount": 95.0, "plan": "Full", "paying": True}),
+    StoryEvent("part", "e", at(0), properties={"amount": 95.5, "plan": "95", "tags": ["math", "art"]}),
+    StoryEvent("text", "e", at(0), properties={"plan": "full time", "tags": ["Math class"]}),
+]
+FILTERS: list[tuple[str, Operator, Any, set[str]]] = [
+    ("amount", "eq", 95, {"whole"}),
+    ("amount", "eq", "95", {"whole"}),
+    ("amount", "eq", ("95.5", 0), {"part", "zero"}),
+    ("amount", "neq", 95, {"none", "zero", "part", "text"}),
+    ("AMOUNT", "gt", 95, {"part"}),
+    ("amount", "gte", "95", {"whole", "part"}),
+    ("amount", "lt", 95, {"zero"}),
+    ("amount", "lte", 95.0, {"zero", "whole"}),
+    ("amount", "contains", 5, {"whole", "part"}),
+    ("plan", "eq", "full", set()),
+    ("plan", "eq", 95, {"part"}),
+    ("plan", "gt", 90, {"part"}),
+    ("plan", "contains", "FULL", {"whole", "text"}),
+    ("plan", "not_contains", "full", {"none", "zero", "part"}),
+    ("plan", "is_set", None, {"zero", "whole", "part", "text"}),
+    ("plan", "is_not_set", None, {"none"}),
+    ("paying", "eq", True, {"whole"}),
+    ("paying", "eq", "false", {"zero"}),
+    ("paying", "neq", True, {"none", "zero", "part", "text"}),
+    ("tags", "eq", "math", {"part"}),
+    ("tags", "neq", "math", {"none", "zero", "whole", "text"}),
+    ("tags", "contains", "math", {"part", "text"}),
+]
+
+
+@pytest.mark.parametrize(("name", "op", "value", "expected"), FILTERS)
+def test_a_filter_keeps_the_events_it_means(
+    name: str, op: Operator, value: Scalar | tuple[Scalar, ...] | None, expected: set[str]
+) -> None:
+    condition = PropertyFilter(name, op, value)
+    # A property with each person's name, so that a breakdown tells who passed.
+    events = [StoryEvent(e.person, e.event, e.at, properties=e.properties | {"who": e.person}) for e in SHAPES]
+    question = FunnelQuestion((Step.of("e", condition),), breakdown="who")
+
+    answer = answer_funnel(question, Calendar(), world(events))
+
+    assert {group.breakdown_value for group in answer.groups} == expected
+    assert {event.person for event in SHAPES if passes(condition, event)} == expected
+
+
+def test_a_step_is_taken_by_any_of_its_events() -> None:
+    snapshot = world([StoryEvent("ann", "call", at(0)), StoryEvent("bob", "visit", at(0))])
+    step = Step((EventMatch("call"), EventMatch("visit")))
+
+    [group] = answer_funnel(FunnelQuestion((step,)), Calendar(), snapshot).groups
+
+    assert (group.steps[0].step_name, group.steps[0].count) == ("call or visit", 2)
+
+
+def test_an_unknown_property_is_named_with_those_close_to_it() -> None:
+    question = FunnelQuestion((Step.of("e", PropertyFilter("ammount", "gt", 1)),))
+
+    with pytest.raises(UnknownPropertyError) as caught:
+        answer_funnel(question, Calendar(), world(SHAPES))
+
+    assert (caught.value.name, caught.value.close_names) == ("ammount", ("amount",))
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "complaint"),
+    [
+        ("eq", None, "needs a value"),
+        ("eq", (), "needs a value"),
+        ("is_set", "x", "takes no value"),
+        ("contains", ("a", "b"), "takes one value"),
+        ("gt", "many", "compares numbers"),
+        ("lt", True, "compares numbers"),
+        ("eq", float("nan"), "finite numbers"),
+        ("like", "x", "choose one of 'eq', 'neq'"),
+    ],
+)
+def test_a_filter_says_what_is_wrong_with_it(op: Any, value: Any, complaint: str) -> None:
+    with pytest.raises(QuestionError, match=complaint):
+        PropertyFilter("amount", op, value)
+
+
+def test_a_time_zone_must_exist() -> None:
+    with pytest.raises(QuestionError, match="no time zone 'Mars/Olympus'"):
+        Calendar("Mars/Olympus")
+
+
+def test_questions_are_read_from_json_and_keep_their_types() -> None:
+    text = """{
+        "steps": [
+            {"any_of": [{"event": "met", "where": [{"property": "paying", "op": "eq", "value": [true, 95, "x"]}]}]},
+            {"any_of": [{"event": null}], "name": "anything"}
+        ],
+        "conversion_window_s": 60,
+        "period": {"start": "2024-01-01T00:00:00Z"}
+    }"""
+
+    question = TypeAdapter(FunnelQuestion).validate_json(text)
+
+    assert question == FunnelQuestion(
+        steps=(Step.of("met", PropertyFilter("paying", "eq", (True, 95, "x"))), Step.of(None, name="anything")),
+        conversion_window_s=60,
+        period=Period(start=datetime(2024, 1, 1, tzinfo=UTC)),
+    )
+    assert question.steps[0].any_of[0].where[0].value == (True, 95, "x")
+
+
+def test_a_wrong_question_in_json_is_a_validation_error_with_our_words() -> None:
+    with pytest.raises(ValidationError, match="1 to 30 steps, not 0"):
+        TypeAdapter(FunnelQuestion).validate_json('{"steps": []}')
+
+
+def test_answers_survive_a_journey_as_json() -> None:
+    snapshot, calendar = world(SHAPES), Calendar()
+    answers = [
+        (FunnelAnswer, answer_funnel(FunnelQuestion((Step.of("e"),), breakdown="plan"), calendar, snapshot)),
+        (RetentionAnswer, answer_retention(RetentionQuestion(), calendar, snapshot)),
+        (SalesPathAnswer, answer_sales_path(SalesPathQuestion((Stage.of("E", "e"),)), calendar, snapshot)),
+    ]
+    for kind, answer in answers:
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        assert adapter.validate_json(adapter.dump_json(answer)) == answer

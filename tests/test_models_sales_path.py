@@ -1,0 +1,207 @@
+"""The sales path: first entries, furthest stages and skips; known stories, the oracle, and the funnel as a witness."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.calendar import Calendar, Period
+from models.errors import QuestionError
+from models.funnel import FunnelQuestion, answer_funnel
+from models.matching import PropertyFilter, Stage, Step
+from models.sales_path import (
+    SalesPathQuestion,
+    StageTotals,
+    answer_sales_path,
+    build_sales_path_sql,
+    build_stage_entries_sql,
+)
+from tests.oracles import sales_path_oracle
+from tests.worlds import StoryEvent, at, person_id, world
+from warehouse.reader import EventProperty
+
+UTC_CALENDAR = Calendar()
+TEN_YEARS_S = 10 * 365 * 24 * 60 * 60
+REACH_SIGN_PROJECT_PAY = (
+    Stage.of("reach", "met"),
+    Stage.of("sign", "contract signed"),
+    Stage.of("project", "project set up"),
+    Stage.of("pay", "paid", PropertyFilter("amount", "gt", 0)),
+)
+
+# Public procurement: the project often comes before the signature.
+PROCUREMENT = [
+    # School A walks in order, a different person each time.
+    StoryEvent("teacher", "met", at(0), account="A"),
+    StoryEvent("principal", "contract signed", at(100), account="A"),
+    StoryEvent("clerk", "project set up", at(150), account="A"),
+    StoryEvent("clerk", "paid", at(400), account="A", properties={"amount": 5000.0}),
+    # School B sets the project up before signing, and meets us again later: the first meeting counts.
+    StoryEvent("head", "met", at(0), account="B"),
+    StoryEvent("head", "project set up", at(10), account="B"),
+    StoryEvent("head", "contract signed", at(60), account="B"),
+    StoryEvent("head", "met", at(90), account="B"),
+    # School C pays without a project and without our ever meeting it; its first payment of nothing is none.
+    StoryEvent("boss", "paid", at(0), account="C", properties={"amount": 0.0}),
+    StoryEvent("boss", "contract signed", at(20), account="C"),
+    StoryEvent("boss", "paid", at(30), account="C", properties={"amount": 10.0}),
+    # A parent without a school is on no account's path.
+    StoryEvent("parent", "met", at(0)),
+]
+
+
+def test_accounts_are_counted_by_entry_furthest_stage_skip_and_order() -> None:
+    question = SalesPathQuestion(REACH_SIGN_PROJECT_PAY, by="account")
+
+    answer = answer_sales_path(question, UTC_CALENDAR, world(PROCUREMENT))
+
+    assert answer.subject_count == 3
+    assert answer.stages == (
+        #                       entered, reached, furthest, skipped, out of order
+        StageTotals(1, "reach", 2, 3, 0, 1, 0, 1.0, None, None),
+        StageTotals(2, "sign", 3, 3, 0, 0, 0, 1.0, 1.0, 80.0),  # A after 100 s, B after 60 s
+        StageTotals(3, "project", 2, 3, 1, 1, 1, 1.0, 1.0, 50.0),  # only A's came after its signature
+        StageTotals(4, "pay", 2, 2, 2, 0, 0, 2 / 3, 2 / 3, 250.0),
+    )
+
+
+def test_persons_walk_their_own_path() -> None:
+    answer = answer_sales_path(SalesPathQuestion(REACH_SIGN_PROJECT_PAY), UTC_CALENDAR, world(PROCUREMENT))
+
+    assert answer.subject_count == 6
+    assert [stage.entered for stage in answer.stages] == [3, 3, 2, 2]
+
+
+def test_entries_after_the_window_do_not_count_and_its_last_instant_does() -> None:
+    stages = (Stage.of("reach", "met"), Stage.of("pay", "paid"))
+    snapshot = world(
+        [
+            StoryEvent("ann", "met", at(0)),
+            StoryEvent("ann", "paid", at(60)),
+            StoryEvent("bob", "met", at(0)),
+            StoryEvent("bob", "paid", at(60) + timedelta(microseconds=1)),
+        ]
+    )
+
+    answer = answer_sales_path(SalesPathQuestion(stages, window_s=60), UTC_CALENDAR, snapshot)
+
+    assert [stage.reached for stage in answer.stages] == [2, 1]
+
+
+def test_nobody_on_the_path_makes_zeros() -> None:
+    answer = answer_sales_path(SalesPathQuestion((Stage.of("reach", "met"),)), UTC_CALENDAR, world([]))
+
+    assert answer.subject_count == 0
+    assert answer.stages == (StageTotals(1, "reach", 0, 0, 0, 0, 0, None, None, None),)
+
+
+def test_stage_entries_list_who_entered_what_and_when() -> None:
+    snapshot = world(
+        [
+            StoryEvent("ann", "paid", at(5)),
+            StoryEvent("ann", "met", at(9)),
+            StoryEvent("ann", "met", at(7)),
+            StoryEvent("bob", "other", at(1)),
+        ]
+    )
+    question = SalesPathQuestion((Stage.of("reach", "met"), Stage.of("pay", "paid")))
+
+    sql = build_stage_entries_sql(question, UTC_CALENDAR, snapshot.event_properties())
+
+    assert [tuple(row.values()) for row in snapshot.query(sql).to_pylist()] == [
+        (str(person_id("ann")), 1, "reach", at(7).replace(tzinfo=None)),
+        (str(person_id("ann")), 2, "pay", at(5).replace(tzinfo=None)),
+    ]
+
+
+def test_the_printed_sql_gives_the_answers_numbers() -> None:
+    snapshot = world(PROCUREMENT)
+    question = SalesPathQuestion(REACH_SIGN_PROJECT_PAY, by="account", window_s=200)
+
+    answer = answer_sales_path(question, UTC_CALENDAR, snapshot)
+
+    [statement] = answer.sql
+    assert statement.sql == build_sales_path_sql(question, UTC_CALENDAR, snapshot.event_properties())
+    assert tuple(StageTotals(**row) for row in snapshot.query(statement.sql).to_pylist()) == answer.stages
+
+
+def test_a_question_says_what_is_wrong_with_it() -> None:
+    stage = Stage.of("reach", "met")
+    with pytest.raises(QuestionError, match="1 to 30 stages"):
+        SalesPathQuestion(())
+    with pytest.raises(QuestionError, match="share a name"):
+        SalesPathQuestion((stage, stage))
+    with pytest.raises(QuestionError, match="more than 0"):
+        SalesPathQuestion((stage,), window_s=-1)
+    with pytest.raises(QuestionError, match="needs a name"):
+        Stage.of("", "met")
+
+
+EVENTS = st.lists(
+    st.builds(
+        StoryEvent,
+        person=st.sampled_from(["ann", "bob", "cid", "dan"]),
+        event=st.sampled_from("abcd"),
+        at=st.integers(0, 20).map(at),
+        account=st.sampled_from(["school", "club", None]),
+        properties=st.fixed_dictionaries({}, optional={"amount": st.sampled_from([0.0, 10.0])}),
+    ),
+    max_size=25,
+)
+STAGES = st.lists(
+    st.sampled_from(
+        [
+            Stage.of("A", "a"),
+            Stage.of("B", "b"),
+            Stage.of("C", "c", PropertyFilter("amount", "gt", 5)),
+            Stage.of("free", None, PropertyFilter("amount", "is_not_set")),
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+    unique=True,
+).map(tuple)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    events=EVENTS,
+    stages=STAGES,
+    window_s=st.sampled_from([None, 4, 10]),
+    period=st.sampled_from([Period(), Period(at(3), at(18))]),
+    by=st.sampled_from(["person", "account"]),
+)
+def test_random_stories_agree_with_the_oracle(
+    events: list[StoryEvent], stages: tuple[Stage, ...], window_s: float | None, period: Period, by: Any
+) -> None:
+    question = SalesPathQuestion(stages, period, window_s, by)
+
+    answer = answer_sales_path(question, UTC_CALENDAR, world(events, [EventProperty("amount", "number")]))
+
+    assert answer.stages == sales_path_oracle(question, UTC_CALENDAR, events)
+
+
+# How far each of some persons walks, and the seconds between their steps; a gap of 0 is a tie.
+ORDERLY_WALKS = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=4), min_size=1, max_size=12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(walks=ORDERLY_WALKS)
+def test_orderly_walks_reach_what_the_ordered_funnel_counts(walks: list[list[int]]) -> None:
+    names = "abcd"
+    events = [
+        StoryEvent(f"person {number}", names[position], at(sum(gaps[: position + 1])))
+        for number, gaps in enumerate(walks)
+        for position in range(len(gaps))
+    ]
+    snapshot = world(events)
+    path = SalesPathQuestion(tuple(Stage.of(name, name) for name in names))
+    funnel = FunnelQuestion(tuple(Step.of(name) for name in names), conversion_window_s=TEN_YEARS_S)
+
+    stages = answer_sales_path(path, UTC_CALENDAR, snapshot).stages
+    [group] = answer_funnel(funnel, UTC_CALENDAR, snapshot).groups
+
+    assert [stage.reached for stage in stages] == [step.count for step in group.steps]
+    assert [stage.entered for stage in stages] == [stage.reached for stage in stages]

@@ -1,0 +1,131 @@
+"""Small worlds of events for the models' tests: stories in, a snapshot with the public `events` view out."""
+
+import atexit
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.reader import EventProperty
+
+PropertyValue = bool | float | str | list[str]
+
+MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+WORLD_NUMBERS = count(1)
+ARROW_TYPES = {"boolean": pa.bool_(), "number": pa.float64(), "text": pa.string(), "list": pa.list_(pa.string())}
+EVENT_COLUMNS = pa.schema(
+    [
+        ("event_id", pa.string()),
+        ("event_name", pa.string()),
+        ("event_at", pa.timestamp("us")),
+        ("person_id", pa.string()),
+        ("account_id", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class StoryEvent:
+    """What one person did, in the words of a story. `at` is an aware instant."""
+
+    person: str
+    event: str
+    at: datetime
+    account: str | None = None
+    properties: dict[str, PropertyValue] = field(default_factory=dict)
+
+
+def at(seconds: float) -> datetime:
+    """The instant so many seconds after the story's first Monday, midnight UTC."""
+    return MONDAY + timedelta(seconds=seconds)
+
+
+class World:
+    """A snapshot of a handful of events, in memory. Events get their ids in the order of the story."""
+
+    def __init__(self, events: Sequence[StoryEvent], properties: Iterable[EventProperty]) -> None:
+        self.watermark = f"{len(events)} events"
+        self._properties = list(properties)
+        self._schema = f"world_{next(WORLD_NUMBERS)}"
+        connection = _engine().cursor()
+        connection.execute(f"create schema {self._schema}")
+        connection.register("loaded", _event_rows(events, self._properties))
+        connection.execute(
+            f"""
+            create table {self._schema}.events as
+            select * replace (event_id::uuid as event_id, person_id::uuid as person_id)
+            from loaded
+            """
+        )
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT and return its rows."""
+        connection = _engine().cursor()
+        connection.execute(f"set schema = '{self._schema}'")
+        return connection.sql(sql).to_arrow_table()
+
+    def event_properties(self) -> list[EventProperty]:
+        """The properties the story's events carry."""
+        return self._properties
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """One engine for all worlds, a schema each: starting an engine takes longer than asking it."""
+    atexit.register(_close_engine)
+    return duckdb.connect(config={"threads": 1})
+
+
+def _close_engine() -> None:
+    _engine().close()
+    _engine.cache_clear()
+
+
+def world(events: Sequence[StoryEvent], properties: Iterable[EventProperty] | None = None) -> World:
+    """The snapshot of a story; property types follow from the values unless they are given."""
+    return World(events, _seen_properties(events) if properties is None else properties)
+
+
+def person_id(person: str) -> UUID:
+    """The id the world gives to a person of the story."""
+    return uuid5(NAMESPACE_OID, person)
+
+
+def _seen_properties(events: Sequence[StoryEvent]) -> list[EventProperty]:
+    first_values: dict[str, PropertyValue] = {}
+    for event in events:
+        for name, value in event.properties.items():
+            first_values.setdefault(name, value)
+    return [EventProperty(name, _type_name(value)) for name, value in sorted(first_values.items())]
+
+
+def _type_name(value: PropertyValue) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, float | int):
+        return "number"
+    return "text" if isinstance(value, str) else "list"
+
+
+def _event_rows(events: Sequence[StoryEvent], properties: list[EventProperty]) -> pa.Table:
+    schema = EVENT_COLUMNS
+    if properties:
+        struct = pa.struct([(known.name, ARROW_TYPES[known.type]) for known in properties])
+        schema = schema.append(pa.field("properties", struct))
+    rows = [
+        {
+            "event_id": str(UUID(int=position)),
+            "event_name": event.event,
+            "event_at": event.at.astimezone(UTC).replace(tzinfo=None),
+            "person_id": str(person_id(event.person)),
+            "account_id": event.account,
+            "properties": event.properties,
+        }
+        for position, event in enumerate(events, start=1)
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)

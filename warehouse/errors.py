@@ -1,0 +1,28 @@
+"""What can go wrong in the warehouse.
+
+WarehouseError
+├── WarehouseInUse      retryable: another process has the file open
+├── SchemaTooNew        final: a later Onepath wrote this file
+├── BadSql              final: the statement is wrong or not allowed; the message says why
+└── QueryTimeout        retryable with a smaller question or a larger limit
+"""
+
+
+class WarehouseError(Exception):
+    """Anything that `warehouse` raises on purpose."""
+
+
+class WarehouseInUse(WarehouseError):
+    """Another process has the file open; DuckDB lets only one."""
+
+
+class SchemaTooNew(WarehouseError):
+    """The file was written by a later version."""
+
+
+class BadSql(WarehouseError):
+    """A statement that is wrong, or that analysts may not run."""
+
+
+class QueryTimeout(WarehouseError):
+    """A statement ran longer than its limit and was stopped."""

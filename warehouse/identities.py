@@ -1,0 +1,147 @@
+"""Persons on disk, kept equal to what the ledger of links says.
+
+The graph in memory is a cache of the ledger: links that come in canonical order are applied to it; anything else (a
+late stream, a retraction, a start) folds the whole ledger anew.
+"""
+
+from typing import NamedTuple
+from uuid import UUID
+
+import duckdb
+import pyarrow as pa
+
+from ingest.message import Identity
+from warehouse.frames import registered, table_of
+from warehouse.identity import SAME_VALUE_KEYS, IdentityGraph, Link, LinkOutcome, founder_person_id
+from warehouse.interning import Interned, NewIdentity, known_identities
+from warehouse.statements import read_statement
+
+_CANDIDATES = {"left_identity_id": pa.uint32(), "right_identity_id": pa.uint32()}
+_FOUNDERS = {"identity_id": pa.uint32(), "founder_id": pa.uint32()}
+_OUTCOMES = {"left_identity_id": pa.uint32(), "right_identity_id": pa.uint32(), "outcome": pa.string()}
+
+
+class BatchLink(NamedTuple):
+    """A pair of identities that a message has linked; `row` is that message.
+
+    `kind` is `message`, or `same_value` when one value was seen as a device's id and as a login's.
+    """
+
+    left: int
+    right: int
+    kind: str
+    row: int
+
+
+class AppliedLink(NamedTuple):
+    """A new link and what became of it."""
+
+    link: BatchLink
+    outcome: LinkOutcome
+
+
+class Identities:
+    """The persons of one warehouse. Called inside the writer's transaction; its owner restores it after a failure."""
+
+    def __init__(self, salt: str) -> None:
+        self._salt = salt.encode()
+        self._graph = IdentityGraph()
+
+    def restore(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Fold the ledger into the graph; the tables are not touched."""
+        self._graph = self._fold(connection)[0]
+
+    def person_id(self, new: NewIdentity) -> UUID:
+        """The public id of the person that this identity founds."""
+        return founder_person_id(self._salt, new.identity, new.incarnation)
+
+    def apply(
+        self, new: list[NewIdentity], links: list[BatchLink], orders: list[str]
+    ) -> tuple[list[AppliedLink], set[int]]:
+        """Add identities and links in canonical order; `orders` is the log order by row.
+
+        Returns the links with their outcomes, and the identities that changed persons.
+        """
+        for each in new:
+            self._graph.add(each.identity_id, each.identity, orders[each.row])
+        applied, moved = list[AppliedLink](), set[int]()
+        for link in links:
+            outcome, changed = self._graph.apply(Link(link.left, link.right, orders[link.row]))
+            applied.append(AppliedLink(link, outcome))
+            moved.update(changed)
+        return applied, moved
+
+    def store_founders(self, connection: duckdb.DuckDBPyConnection, moved: set[int]) -> None:
+        """Write the persons of identities that changed theirs."""
+        rows = [(identity_id, self._graph.founder_of[identity_id]) for identity_id in sorted(moved)]
+        if rows:
+            with registered(connection, "founders", table_of(rows, _FOUNDERS)):
+                connection.execute(read_statement("load/set_founders"))
+
+    def rebuild(self, connection: duckdb.DuckDBPyConnection) -> set[int]:
+        """Fold the whole ledger anew and write what differs.
+
+        Returns the identities that changed persons, with the founders they left and came to.
+        """
+        self._graph, outcomes = self._fold(connection)
+        with registered(connection, "outcomes", table_of(outcomes, _OUTCOMES)):
+            connection.execute(read_statement("load/set_outcomes"))
+        stored = connection.execute("select identity_id, founder_id from store.identities").fetchall()
+        moved = {identity_id for identity_id, founder in stored if self._graph.founder_of[identity_id] != founder}
+        self.store_founders(connection, moved)
+        left = {founder for identity_id, founder in stored if identity_id in moved}
+        return moved | left | {self._graph.founder_of[identity_id] for identity_id in moved}
+
+    def _fold(self, connection: duckdb.DuckDBPyConnection) -> tuple[IdentityGraph, list[tuple[int, int, str]]]:
+        graph, outcomes = IdentityGraph(), list[tuple[int, int, str]]()
+        for identity_id, key, value, order in connection.execute(read_statement("load/all_identities")).fetchall():
+            graph.add(identity_id, Identity(key, value), order)
+        for left, right, order, is_retracted in connection.execute(read_statement("load/all_links")).fetchall():
+            outcome: LinkOutcome = "retracted"
+            if not is_retracted:
+                outcome, _ = graph.apply(Link(left, right, order))
+            outcomes.append((left, right, outcome))
+        return graph, outcomes
+
+
+def batch_links(connection: duckdb.DuckDBPyConnection, interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
+    """Pairs of identities that this batch links, each with its first message here, in canonical order."""
+    candidates: dict[tuple[int, int], BatchLink] = {}
+    for link in [*_same_value_links(connection, interned.new), *_message_links(interned, unbind_rows)]:
+        known = candidates.get(link[:2])
+        if known is None or link.row < known.row:
+            candidates[link[:2]] = link
+    # An implied link stands before the explicit ones of the same message.
+    return sorted(candidates.values(), key=lambda link: (link.row, link.kind == "message", link[:2]))
+
+
+def unseen_links(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) -> list[BatchLink]:
+    """Those of `links` that the ledger does not hold yet."""
+    with registered(connection, "candidates", table_of([link[:2] for link in links], _CANDIDATES)):
+        unseen = set(connection.execute(read_statement("load/unseen_links")).fetchall())
+    return [link for link in links if link[:2] in unseen]
+
+
+def _message_links(interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
+    return [
+        BatchLink(min(first, other), max(first, other), "message", row)
+        for row, (first, *others) in interned.identities_of_row.items()
+        if row not in unbind_rows
+        for other in others
+    ]
+
+
+def _same_value_links(connection: duckdb.DuckDBPyConnection, new: list[NewIdentity]) -> list[BatchLink]:
+    twinned = [each for each in new if each.identity.key in SAME_VALUE_KEYS]
+    twins = [Identity(SAME_VALUE_KEYS[each.identity.key], each.identity.value) for each in twinned]
+    known = known_identities(connection, twins)
+    live = {twins[index]: identity_id for index, (identity_id, _) in known.items() if identity_id is not None}
+    links = []
+    for each, twin in zip(twinned, twins, strict=True):
+        twin_id = live.get(twin)
+        if twin_id is not None:
+            links.append(
+                BatchLink(min(each.identity_id, twin_id), max(each.identity_id, twin_id), "same_value", each.row)
+            )
+        live[each.identity] = each.identity_id
+    return links

@@ -1,0 +1,261 @@
+"""Loading: from the log into the tables, one transaction per batch.
+
+Idempotent: the watermark commits with the rows, so a load that was killed leaves nothing behind and the next one
+starts where the last commit ended.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import msgspec
+import pyarrow as pa
+from sqlglot import exp
+
+from ingest.settings import DecodeSettings
+from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
+from warehouse.duplicates import Content, RecentContents, find_duplicates
+from warehouse.frames import registered, table_of
+from warehouse.identities import AppliedLink, BatchLink, Identities, batch_links, unseen_links
+from warehouse.interning import Interned, intern_pairs
+from warehouse.properties import DUCKDB_TYPES, PropertyType
+from warehouse.statements import read_statement
+from warehouse.warehouse import Warehouse, read_watermark
+
+LoadStage = Literal["begun", "stored", "committed"]
+Decoder = Callable[[BatchRequest], DecodedBatch]
+
+_ACCEPTED = {"row": pa.uint32(), "identity_id": pa.uint32()}
+_SIGHTINGS = {"row": pa.uint32(), "identity_id": pa.uint32()}
+_NEW_IDENTITIES = {
+    "identity_id": pa.uint32(),
+    "identity_key": pa.string(),
+    "identity_value": pa.string(),
+    "incarnation": pa.uint32(),
+    "person_id": pa.string(),
+}
+_NEW_LINKS = {
+    "left_identity_id": pa.uint32(),
+    "right_identity_id": pa.uint32(),
+    "link_kind": pa.string(),
+    "row": pa.uint32(),
+    "outcome": pa.string(),
+}
+_CHANGED = {"identity_id": pa.uint32()}
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load took from the log."""
+
+    records: int
+    messages: int
+    duplicates: int
+    rejects: int
+
+
+class Loader:
+    """Loads one project's warehouse from a log; the only caller of its steps, so the caches here stay true.
+
+    `decode` runs where the owner wants it (a child process in the server); `observe` is told of the stages of each
+    load: the seam for fault tests.
+    """
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        log: Path,
+        decode_settings: DecodeSettings,
+        *,
+        decode: Decoder = decode_batch,
+        observe: Callable[[LoadStage], None] = lambda _stage: None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._log = log
+        self._decode_settings = decode_settings
+        self._decode = decode
+        self._observe = observe
+        self._identities = Identities(warehouse.project.salt)
+        self._recent = RecentContents(0)
+        self._is_stale = True
+
+    def load_next(self) -> LoadReport | None:
+        """Load the next batch; None when the log holds nothing new. What the log or DuckDB raise loses nothing."""
+        with self._warehouse.write() as connection:
+            self._restore_caches(connection)
+            request = self._request(connection)
+        batch = self._decode(request)
+        if not batch.record_count:
+            return None
+        self._is_stale = True  # until this load is committed
+        with self._warehouse.write() as connection:
+            self._observe("begun")
+            report = self._store(connection, batch, request)
+            self._observe("stored")
+        self._is_stale = False
+        self._observe("committed")
+        return report
+
+    def load_all(self) -> list[LoadReport]:
+        """Load until the log holds nothing new."""
+        reports = []
+        while report := self.load_next():
+            reports.append(report)
+        return reports
+
+    def _restore_caches(self, connection: duckdb.DuckDBPyConnection) -> None:
+        if self._is_stale:
+            self._identities.restore(connection)
+            window_us = self._warehouse.settings.duplicate_window_s * 1_000_000
+            self._recent = RecentContents.restore(connection, window_us)
+            self._is_stale = False
+
+    def _request(self, connection: duckdb.DuckDBPyConnection) -> BatchRequest:
+        settings = self._warehouse.settings
+        return BatchRequest(
+            log=self._log,
+            watermark=read_watermark(connection),
+            known_columns=connection.execute("select name, type from store.property_columns").fetchall(),
+            max_bytes=settings.load_max_bytes,
+            max_property_columns=settings.max_property_columns,
+            settings=self._decode_settings,
+        )
+
+    def _store(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, request: BatchRequest) -> LoadReport:
+        load_id = _next_load_id(connection)
+        is_late = any(mark.received_at_us >= batch.first_received_at_us for mark in request.watermark.values())
+        _add_columns(connection, batch.added_columns)
+        with registered(connection, "messages", batch.messages), registered(connection, "rejects", batch.rejects):
+            duplicates, new_contents = find_duplicates(connection, batch.messages, self._recent)
+            interned = intern_pairs(connection, batch, duplicates)
+            _store_acts(connection, batch)
+            changed = self._store_identities(connection, batch, interned, must_rebuild=is_late or bool(batch.acts))
+            with registered(connection, "accepted", _accepted_rows(batch, duplicates, interned)):
+                self._store_messages(connection, load_id, changed)
+        self._store_progress(connection, batch, new_contents, load_id)
+        messages = batch.messages.num_rows
+        return LoadReport(batch.record_count, messages, len(duplicates), batch.rejects.num_rows)
+
+    def _store_identities(
+        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, interned: Interned, *, must_rebuild: bool
+    ) -> set[int]:
+        """Write identities and links; returns the identities whose person changed."""
+        all_links = batch_links(connection, interned, set(batch.unbind_rows))
+        links = unseen_links(connection, all_links)
+        sightings = [(row, each) for row, identities in interned.identities_of_row.items() for each in identities]
+        new = [
+            (
+                each.identity_id,
+                each.identity.key,
+                each.identity.value,
+                each.incarnation,
+                str(self._identities.person_id(each)),
+            )
+            for each in interned.new
+        ]
+        with (
+            registered(connection, "sightings", table_of(sightings, _SIGHTINGS)),
+            registered(connection, "new_identities", table_of(new, _NEW_IDENTITIES)),
+        ):
+            connection.execute(read_statement("load/see_identities"))
+            connection.execute(read_statement("load/insert_identities"))
+        if must_rebuild:
+            _store_links(connection, [AppliedLink(link, "confirmed") for link in links])
+            _advance_links(connection, all_links)
+            changed = self._identities.rebuild(connection)
+        else:
+            applied, changed = self._identities.apply(interned.new, links, batch.messages["log_order"].to_pylist())
+            _store_links(connection, applied)
+            self._identities.store_founders(connection, changed)
+        if interned.unbound:
+            connection.execute(
+                "update store.identities set is_unbound = true where list_contains(?, identity_id)", [interned.unbound]
+            )
+        return changed
+
+    def _store_messages(self, connection: duckdb.DuckDBPyConnection, load_id: int, changed: set[int]) -> None:
+        for name in ("insert_events", "insert_calls", "insert_arrivals"):
+            connection.execute(read_statement(f"load/{name}"), {"load_id": load_id})
+        connection.execute(read_statement("load/insert_rejects"), {"load_id": load_id})
+        connection.execute(read_statement("load/insert_keyed_messages"))
+        changed = changed | _store_memberships(connection)
+        timezone = {"timezone": self._warehouse.project.timezone}
+        connection.execute(read_statement("load/touch_events"), timezone)
+        connection.execute(read_statement("load/touch_accounts"), timezone)
+        if changed:
+            rows = [(identity_id,) for identity_id in sorted(changed)]
+            with registered(connection, "changed_identities", table_of(rows, _CHANGED)):
+                connection.execute(read_statement("load/touch_histories"), timezone)
+                connection.execute(read_statement("load/touch_history_accounts"), timezone)
+
+    def _store_progress(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        batch: DecodedBatch,
+        new_contents: list[tuple[Content, int]],
+        load_id: int,
+    ) -> None:
+        now_us = max(mark.received_at_us for mark in batch.watermark.values())
+        self._recent.store(connection, new_contents, now_us)
+        for (name, reason), count in batch.misfits.items():
+            connection.execute("insert into store.misfits values (?, ?, ?, ?)", [load_id, name, reason, count])
+        connection.execute("delete from store.watermark")
+        rows = [(stream, *mark) for stream, mark in sorted(batch.watermark.items())]
+        connection.executemany("insert into store.watermark values (?, ?, ?, ?)", rows)
+        connection.execute("delete from store.settings where name = 'last_load_id'")
+        connection.execute("insert into store.settings values ('last_load_id', ?)", [str(load_id)])
+
+
+def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
+    rows = connection.execute("select value from store.settings where name = 'last_load_id'").fetchall()
+    return int(rows[0][0]) + 1 if rows else 1
+
+
+def _add_columns(connection: duckdb.DuckDBPyConnection, added: list[tuple[str, PropertyType]]) -> None:
+    for name, column_type in added:
+        column = exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+        connection.execute(f"alter table store.events add column properties.{column} {DUCKDB_TYPES[column_type]}")
+        connection.execute("insert into store.property_columns values (?, ?)", [name, column_type])
+
+
+def _accepted_rows(batch: DecodedBatch, duplicates: set[int], interned: Interned) -> pa.Table:
+    rows = [
+        (row, identities[0] if (identities := interned.identities_of_row.get(row)) else None)
+        for row in range(batch.messages.num_rows)
+        if row not in duplicates
+    ]
+    return table_of(rows, _ACCEPTED)
+
+
+def _store_acts(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
+    for order, act, received_at_us in batch.acts:
+        details = msgspec.json.encode(act.details).decode()
+        connection.execute(
+            "insert into store.acts values (?, ?, ?, make_timestamp(?), ?)",
+            [act.act, act.operator, details, received_at_us, order],
+        )
+
+
+def _store_links(connection: duckdb.DuckDBPyConnection, applied: list[AppliedLink]) -> None:
+    rows = [(*each.link, each.outcome) for each in applied]
+    with registered(connection, "new_links", table_of(rows, _NEW_LINKS)):
+        connection.execute(read_statement("load/insert_links"))
+
+
+def _advance_links(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) -> None:
+    rows = [(*link, "confirmed") for link in links]
+    with registered(connection, "new_links", table_of(rows, _NEW_LINKS)):
+        connection.execute(read_statement("load/advance_links"))
+
+
+def _store_memberships(connection: duckdb.DuckDBPyConnection) -> set[int]:
+    """Write memberships that are new or began earlier; returns their identities."""
+    changed = connection.sql(read_statement("load/changed_memberships")).to_arrow_table()
+    if not changed.num_rows:
+        return set()
+    with registered(connection, "changed_memberships", changed):
+        connection.execute(read_statement("load/delete_memberships"))
+        connection.execute("insert into store.memberships by name select * from changed_memberships")
+    return set(changed["identity_id"].to_pylist())

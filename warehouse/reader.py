@@ -1,0 +1,34 @@
+"""A snapshot of the warehouse, and the one way to ask it.
+
+Everything one answer needs is read from one snapshot, so its parts agree and share one watermark.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+
+class Snapshot(Protocol):
+    """The warehouse as it stood at one moment; a question never sees half a load."""
+
+    @property
+    def watermark(self) -> str:
+        """How much of the log this snapshot holds: opaque, equal for equal contents."""
+        ...
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT over the public views and return its rows."""
+        ...
+
+    def event_properties(self) -> "list[EventProperty]":
+        """The properties seen on events so far, by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class EventProperty:
+    """A property seen on events, and the type its column has (`boolean`, `number`, `text`, `list`)."""
+
+    name: str
+    type: str

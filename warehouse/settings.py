@@ -1,0 +1,24 @@
+"""What can be set about loading, asking and refreshing; each field has a default, a unit and one sentence."""
+
+from dataclasses import dataclass
+
+from ingest.settings import setting
+
+
+@dataclass(frozen=True)
+class WarehouseSettings:
+    """Loading the log and answering questions."""
+
+    load_max_bytes: int = setting(16 << 20, "Most bytes of the log decoded into one load.")
+    load_poll_s: float = setting(0.25, "Seconds between looks at the log while nothing arrives.")
+    duplicate_window_s: int = setting(
+        600, "Messages without a key count as resent when equal within this many seconds."
+    )
+    max_property_columns: int = setting(
+        1000, "Event properties that get a column; values of others go to other_properties."
+    )
+    memory_limit_mb: int = setting(512, "Memory DuckDB may use, in megabytes; larger work spills to disk.")
+    threads: int = setting(2, "Threads DuckDB may use.")
+    query_timeout_s: float = setting(30.0, "Seconds a statement may run.")
+    query_max_rows: int = setting(10_000, "Rows a statement returns at most; the answer says when it was cut.")
+    refresh_every_s: float = setting(5.0, "Seconds between refreshes of the marts while loads touch them.")

@@ -1,0 +1,86 @@
+"""A snapshot of the warehouse on a DuckDB cursor: read only, with a time limit."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.errors import BadSql, QueryTimeout
+from warehouse.reader import EventProperty
+
+
+@dataclass(frozen=True)
+class LimitedRows:
+    """Rows of an analyst's statement; `is_cut` when there were more than the limit."""
+
+    table: pa.Table
+    is_cut: bool
+
+
+class DuckDBSnapshot:
+    """`Snapshot` over a cursor inside a read-only transaction."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float) -> None:
+        self._cursor = cursor
+        self._timeout_s = timeout_s
+
+    @property
+    def watermark(self) -> str:
+        """How much of the log this snapshot holds, as `stream:file:offset`, streams in order."""
+        rows = self._cursor.execute('select stream, file, "offset" from store.watermark order by stream').fetchall()
+        return " ".join(f"{stream}:{file}:{offset}" for stream, file, offset in rows)
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT that this program built. Raises `QueryTimeout`."""
+        with self._limited():
+            return self._cursor.sql(sql).to_arrow_table()
+
+    def query_limited(self, sql: str, max_rows: int) -> LimitedRows:
+        """Run one SELECT that somebody wrote. Raises `BadSql` and `QueryTimeout`."""
+        statement = only_select(sql)
+        with self._limited():
+            reader = self._cursor.sql(statement).to_arrow_reader(min(max_rows + 1, 10_000))
+            batches, count = list[pa.RecordBatch](), 0
+            for batch in reader:
+                batches.append(batch)
+                count += batch.num_rows
+                if count > max_rows:
+                    break
+            table = pa.Table.from_batches(batches, reader.schema)
+        return LimitedRows(table.slice(0, max_rows), count > max_rows)
+
+    def event_properties(self) -> list[EventProperty]:
+        """The properties that have a column, by name."""
+        rows = self._cursor.execute("select name, type from store.property_columns order by name").fetchall()
+        return [EventProperty(name, property_type) for name, property_type in rows]
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        timer = threading.Timer(self._timeout_s, self._cursor.interrupt)
+        timer.start()
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise QueryTimeout(
+                f"stopped after {self._timeout_s:g} seconds: ask for less, or raise ONEPATH_WAREHOUSE__QUERY_TIMEOUT_S"
+            ) from error
+        except duckdb.Error as error:
+            raise BadSql(str(error)) from error
+        finally:
+            timer.cancel()
+
+
+def only_select(sql: str) -> str:
+    """The one SELECT in `sql`; raises `BadSql` for anything else."""
+    try:
+        statements = duckdb.extract_statements(sql)
+    except duckdb.Error as error:
+        raise BadSql(str(error)) from error
+    if len(statements) != 1:
+        raise BadSql(f"{len(statements)} statements; send one SELECT")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        raise BadSql(f"a {statements[0].type.name} statement; only SELECT can be run here")
+    return str(statements[0].query)

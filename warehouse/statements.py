@@ -1,0 +1,37 @@
+"""The SQL files: read by name, with their parameters bound as literals where DuckDB binds none (in views)."""
+
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+import sqlglot
+from sqlglot import exp
+
+
+@cache
+def _folder() -> Traversable:
+    return resources.files("sql")
+
+
+@cache
+def read_statement(name: str) -> str:
+    """The text of `sql/NAME.sql`, as in `read_statement("views/events")`."""
+    return _folder().joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def list_statements(folder: str) -> list[str]:
+    """Names of the files in a folder of `sql/`, sorted, each usable with `read_statement`."""
+    files = _folder().joinpath(folder).iterdir()
+    return sorted(f"{folder}/{file.name.removesuffix('.sql')}" for file in files if file.name.endswith(".sql"))
+
+
+def with_literals(statement: str, parameters: dict[str, str]) -> str:
+    """`statement` with each `$name` of `parameters` replaced by a text literal."""
+    tree = sqlglot.parse_one(statement, dialect="duckdb")
+
+    def literal(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in parameters:
+            return exp.Literal.string(parameters[node.name])
+        return node
+
+    return tree.transform(literal).sql(dialect="duckdb")

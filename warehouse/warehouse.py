@@ -1,0 +1,100 @@
+"""The warehouse file: one DuckDB database per project, one owner.
+
+DuckDB lets one process open a file that is written to. That process has one writer connection, guarded here, and a
+cursor per snapshot for readers.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from warehouse.batch import StreamMark, Watermark
+from warehouse.errors import WarehouseInUse
+from warehouse.migrations import migrate
+from warehouse.project import Project
+from warehouse.settings import WarehouseSettings
+from warehouse.snapshot import DuckDBSnapshot
+from warehouse.statements import list_statements, read_statement, with_literals
+
+IN_MEMORY = ":memory:"
+# Views that others are built on come first.
+_FIRST_VIEWS = ["views/first_accounts", "views/property_values"]
+
+
+class Warehouse:
+    """Owns the file of one project. `write` gives the writer's connection to one caller at a time."""
+
+    def __init__(self, path: Path | str, project: Project, settings: WarehouseSettings) -> None:
+        self.project = project
+        self.settings = settings
+        self._connection = _connect(path, settings)
+        self._write_lock = threading.RLock()
+        with self.write() as connection:
+            migrate(connection)
+            create_views(connection, project)
+        self._connection.execute("set lock_configuration = true")
+
+    @contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A transaction of the one writer: committed at the end, undone when the block raises."""
+        with self._write_lock:
+            self._connection.begin()
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+    @contextmanager
+    def snapshot(self, timeout_s: float | None = None) -> Iterator[DuckDBSnapshot]:
+        """The warehouse as it stands now; each statement asked of it may take `timeout_s` (default: the setting)."""
+        cursor = self._connection.cursor()
+        cursor.execute("begin transaction read only")
+        try:
+            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s)
+        finally:
+            cursor.close()
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead file into the database file."""
+        with self._write_lock:
+            self._connection.execute("checkpoint")
+
+    def close(self) -> None:
+        """Close the file; open snapshots end with it."""
+        with self._write_lock:
+            self._connection.close()
+
+
+def create_views(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
+    """Make the public views anew, in the project's time zone."""
+    rest = [name for name in list_statements("views") if name not in _FIRST_VIEWS]
+    for name in [*_FIRST_VIEWS, *rest]:
+        connection.execute(with_literals(read_statement(name), {"timezone": project.timezone}))
+
+
+def read_watermark(connection: duckdb.DuckDBPyConnection) -> Watermark:
+    """How far each stream is loaded."""
+    rows = connection.execute('select stream, file, "offset", received_at_us from store.watermark').fetchall()
+    return {stream: StreamMark(file, offset, received_at_us) for stream, file, offset, received_at_us in rows}
+
+
+def _connect(path: Path | str, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "enable_external_access": "false",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "memory_limit": f"{settings.memory_limit_mb}MB",
+        "threads": str(settings.threads),
+        "preserve_insertion_order": "true",
+    }
+    try:
+        return duckdb.connect(str(path), config=config)
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise WarehouseInUse(f"{path} is open in another process; ask that one, or stop it") from error
+        raise
