@@ -100,20 +100,19 @@ def read_struct(raw: bytes, form: type[S]) -> S:
 
 
 def lenient_json(raw: bytes) -> Any:
-    """JSON as Python's own encoder writes it: NaN and infinities become null, lone surrogates the replacement mark."""
+    """JSON as real clients write it: NaN is read as null, and emoji sent as two surrogates (CESU-8) are joined again."""
     try:
-        text = raw.decode("utf-8")
-        value = json.loads(text, parse_constant=lambda _name: None)
-        return _without_lone_surrogates(value) if "\\u" in text else value
+        value = json.loads(raw.decode("utf-8", "surrogatepass"), parse_constant=lambda _name: None)
+        return _join_surrogates(value)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise Unreadable("unreadable_message", f"not JSON: {error}") from error
 
 
-def _without_lone_surrogates(value: Any) -> Any:
+def _join_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_without_lone_surrogates(item) for item in value]
+        return [_join_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_without_lone_surrogates(key): _without_lone_surrogates(item) for key, item in value.items()}
+        return {_join_surrogates(key): _join_surrogates(item) for key, item in value.items()}
     return value
