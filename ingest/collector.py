@@ -5,9 +5,8 @@ such as `/health` and the documentation, is FastAPI's. A request is answered onl
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
+from ingest.asgi import ASGIApp, Receive, Scope, Send
 from ingest.answers import Answer, answer_to, refusal_to
 from ingest.decode import decode, recognise
 from ingest.errors import LogUnavailable
@@ -15,11 +14,6 @@ from ingest.log_writer import LogWriter
 from ingest.message import Decoded, Protocol
 from ingest.record import CutBody, Record, Request
 from ingest.settings import CollectorSettings, DecodeSettings
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEPT_HEADERS = frozenset(
     {

@@ -30,6 +30,11 @@ class Identity(NamedTuple):
     value: str
 
 
+# A backend that forwards events for its clients says in this property where each came from.
+PLATFORM_PROPERTY = "platform"
+SOURCES: dict[str, Source] = {"web": "web", "mini_program": "mini_program", "app": "app", "server": "server"}
+
+
 @dataclass(frozen=True, slots=True)
 class PropertyChange:
     """A change to the properties of the message's person, its account, or an item."""

@@ -186,8 +186,8 @@ def retention_oracle(
     question: RetentionQuestion, calendar: Calendar, events: Sequence[StoryEvent]
 ) -> tuple[RetentionCohort, ...]:
     """Every subject is looked up in every cell."""
-    if not events:
-        return ()
+    if not events and question.period.end is None:
+        return ()  # nothing says where the table would end
     unit_of = _unit_reader(question, calendar)
     stories = _stories(events, question.by)
     starts = {subject: _units(story, question.start, unit_of) for subject, story in stories.items()}

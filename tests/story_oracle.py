@@ -140,7 +140,7 @@ def _take_record(call: Call, number: int, person_of: dict[Identity, int], simula
     persons = simulation.persons
     named = _by_priority(call)
     attempts = named + [twin for twin in map(_twin, named) if twin in person_of]
-    before = set(persons)
+    before = {person_of[identity] for identity in attempts if identity in person_of}
     for index, identity in enumerate(named):
         if identity not in person_of:
             person_of[identity] = number * 10 + index

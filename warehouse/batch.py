@@ -18,18 +18,8 @@ from ingest.message import Identity, Message, Reject, message_id
 from ingest.record import Act, Position, Record
 from ingest.settings import DecodeSettings
 from warehouse.identity import by_priority
+from warehouse.watermark import StreamMark, Watermark
 from warehouse.properties import PropertyBatch, PropertyColumns, PropertyType
-
-
-class StreamMark(NamedTuple):
-    """How far a stream is read: the next byte, and the last record's arrival."""
-
-    file: int
-    offset: int
-    received_at_us: int
-
-
-Watermark = dict[str, StreamMark]
 
 
 @dataclass(frozen=True)

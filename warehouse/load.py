@@ -22,7 +22,8 @@ from warehouse.identities import AppliedLink, BatchLink, Identities, batch_links
 from warehouse.interning import Interned, intern_pairs
 from warehouse.properties import DUCKDB_TYPES, PropertyType
 from warehouse.statements import read_statement
-from warehouse.warehouse import Warehouse, read_watermark
+from warehouse.warehouse import Warehouse
+from warehouse.watermark import read_watermark
 
 LoadStage = Literal["begun", "stored", "committed"]
 Decoder = Callable[[BatchRequest], DecodedBatch]

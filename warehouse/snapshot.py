@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from warehouse.errors import BadSql, QueryTimeout
 from warehouse.reader import EventProperty
+from warehouse.statements import read_statement
+from warehouse.watermark import Watermark, read_watermark
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,16 @@ class DuckDBSnapshot:
     def event_properties(self) -> list[EventProperty]:
         """The properties that have a column, by name."""
         rows = self._cursor.execute("select name, type from store.property_columns order by name").fetchall()
-        return [EventProperty(name, property_type) for name, property_type in rows]
+        return [EventProperty(name, "text" if kind == "object" else kind) for name, kind in rows]
+
+    def rejects(self, limit: int, reason: str | None = None) -> pa.Table:
+        """What was refused, newest first, of one reason or of all."""
+        with self._limited():
+            return self._cursor.sql(read_statement("rejects"), params={"reason": reason, "limit": limit}).to_arrow_table()
+
+    def marks(self) -> Watermark:
+        """The watermark, stream by stream."""
+        return read_watermark(self._cursor)
 
     @contextmanager
     def _limited(self) -> Iterator[None]:

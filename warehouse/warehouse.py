@@ -11,7 +11,6 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.batch import StreamMark, Watermark
 from warehouse.errors import WarehouseInUse
 from warehouse.migrations import migrate
 from warehouse.project import Project
@@ -75,12 +74,6 @@ def create_views(connection: duckdb.DuckDBPyConnection, project: Project) -> Non
     rest = [name for name in list_statements("views") if name not in _FIRST_VIEWS]
     for name in [*_FIRST_VIEWS, *rest]:
         connection.execute(with_literals(read_statement(name), {"timezone": project.timezone}))
-
-
-def read_watermark(connection: duckdb.DuckDBPyConnection) -> Watermark:
-    """How far each stream is loaded."""
-    rows = connection.execute('select stream, file, "offset", received_at_us from store.watermark').fetchall()
-    return {stream: StreamMark(file, offset, received_at_us) for stream, file, offset, received_at_us in rows}
 
 
 def _connect(path: Path | str, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection:

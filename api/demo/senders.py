@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from typing import Any, Protocol
-from urllib.error import URLError
 
 from segment.analytics.client import Client
 from sensorsanalytics.sdk import (
@@ -20,6 +20,7 @@ from sensorsanalytics.sdk import (
     SensorsAnalyticsIdentity,
 )
 
+from api.demo.arrival import Shipment
 from api.demo.calls import ANONYMOUS, LOGIN, Call, ClientName
 from api.demo.story import Story
 
@@ -66,7 +67,7 @@ class Sender(Protocol):
         ...
 
     def flush(self) -> None:
-        """Return when the collector has acknowledged everything sent, or raise `PostError`."""
+        """Return when the collector has acknowledged everything sent, or raise."""
         ...
 
     def close(self) -> None:
@@ -88,16 +89,22 @@ def post(story: Story, collector_url: str, progress: Callable[[int], None]) -> P
     accepted: Counter[tuple[ClientName, str]] = Counter()
     try:
         for shipment in story.shipments:
-            sender = senders[shipment.client]
-            for call in shipment.calls:
-                sender.send(call)
-            sender.flush()
+            _deliver(shipment, senders[shipment.client])
             accepted.update((call.client, call.record_type) for call in shipment.calls)
             progress(len(shipment.calls))
     finally:
         for sender in senders.values():
             sender.close()
     return Posted(accepted)
+
+
+def _deliver(shipment: Shipment, sender: Sender) -> None:
+    try:
+        for call in shipment.calls:
+            sender.send(call)
+        sender.flush()
+    except (SensorsAnalyticsException, OSError, HTTPException) as error:
+        raise PostError(f"client {shipment.client!r} could not deliver: {error}") from error
 
 
 class SensorsSender:
@@ -108,10 +115,7 @@ class SensorsSender:
 
     def flush(self) -> None:
         """Post what is waiting. Without this a batch below fifty would wait for ever."""
-        try:
-            self._sdk.flush()
-        except (SensorsAnalyticsException, URLError, TimeoutError) as error:
-            raise PostError(f"Sensors client could not deliver: {error}") from error
+        self._sdk.flush()
 
     def close(self) -> None:
         """Nothing to end: the client has no thread, and `flush` has emptied it."""
@@ -125,17 +129,14 @@ class SensorsClassicSender(SensorsSender):
         key, distinct_id = call.identities[0]
         properties = _timed(call)
         # Each method is called from one line only: the SDK sends its caller's line, and a resend must not differ.
-        try:
-            if call.method == "track":
-                self._sdk.track(distinct_id, call.name, properties, is_login_id=key == LOGIN)
-            elif call.method == "track_signup":
-                self._sdk.track_signup(distinct_id, call.identities[1][1], properties)
-            elif call.method == "profile_set":
-                self._sdk.profile_set(distinct_id, properties, is_login_id=key == LOGIN)
-            else:
-                raise _unspeakable(call)
-        except (SensorsAnalyticsException, URLError, TimeoutError) as error:
-            raise PostError(f"Sensors client could not deliver: {error}") from error
+        if call.method == "track":
+            self._sdk.track(distinct_id, call.name, properties, is_login_id=key == LOGIN)
+        elif call.method == "track_signup":
+            self._sdk.track_signup(distinct_id, call.identities[1][1], properties)
+        elif call.method == "profile_set":
+            self._sdk.profile_set(distinct_id, properties, is_login_id=key == LOGIN)
+        else:
+            raise _unspeakable(call)
 
 
 class SensorsIdm3Sender(SensorsSender):
@@ -145,20 +146,17 @@ class SensorsIdm3Sender(SensorsSender):
         """Make the call; posts when fifty are waiting."""
         identities = [SensorsAnalyticsIdentity(key, value) for key, value in call.identities]
         properties = _timed(call)
-        try:
-            if call.method == "track_by_id":
-                self._sdk.track_by_id(call.name, properties, *identities)
-            elif call.method == "bind":
-                # `bind` takes no properties, so the time has to come from the super properties.
-                self._sdk.register_super_properties(properties)
-                self._sdk.bind(*identities)
-                self._sdk.clear_super_properties()
-            elif call.method == "profile_set_by_id":
-                self._sdk.profile_set_by_id(properties, *identities)
-            else:
-                raise _unspeakable(call)
-        except (SensorsAnalyticsException, URLError, TimeoutError) as error:
-            raise PostError(f"Sensors client could not deliver: {error}") from error
+        if call.method == "track_by_id":
+            self._sdk.track_by_id(call.name, properties, *identities)
+        elif call.method == "bind":
+            # `bind` takes no properties, so the time has to come from the super properties.
+            self._sdk.register_super_properties(properties)
+            self._sdk.bind(*identities)
+            self._sdk.clear_super_properties()
+        elif call.method == "profile_set_by_id":
+            self._sdk.profile_set_by_id(properties, *identities)
+        else:
+            raise _unspeakable(call)
 
 
 class SegmentSender:
@@ -180,7 +178,7 @@ class SegmentSender:
 
     def send(self, call: Call) -> None:
         """Make the call; the client's thread posts it soon."""
-        is_queued, _ = _METHODS[call.method](self._client, call)
+        is_queued, _ = getattr(self._client, call.method)(**_segment_arguments(call))
         if not is_queued:
             raise PostError(f"Segment client dropped message {call.message_id!r}: its queue is full")
 
@@ -195,48 +193,29 @@ class SegmentSender:
         self._client.join()
 
 
-def _segment_track(client: Any, call: Call) -> tuple[bool, object]:
-    ids = _segment_ids(call)
-    return client.track(event=call.name, properties=dict(call.properties), context=_context(call), **ids)  # type: ignore[no-any-return]
-
-
-def _segment_page(client: Any, call: Call) -> tuple[bool, object]:
-    ids = _segment_ids(call)
-    return client.page(name=call.name, properties=dict(call.properties), context=_context(call), **ids)  # type: ignore[no-any-return]
-
-
-def _segment_identify(client: Any, call: Call) -> tuple[bool, object]:
-    return client.identify(traits=dict(call.properties), **_segment_ids(call))  # type: ignore[no-any-return]
-
-
-def _segment_group(client: Any, call: Call) -> tuple[bool, object]:
-    return client.group(group_id=call.group_id, traits=dict(call.properties), **_segment_ids(call))  # type: ignore[no-any-return]
-
-
-def _segment_alias(client: Any, call: Call) -> tuple[bool, object]:
-    ids = _segment_ids(call)
-    return client.alias(previous_id=ids.pop("anonymous_id"), **ids)  # type: ignore[no-any-return]
-
-
-_METHODS: Mapping[str, Callable[[Any, Call], tuple[bool, object]]] = {
-    "track": _segment_track,
-    "page": _segment_page,
-    "identify": _segment_identify,
-    "group": _segment_group,
-    "alias": _segment_alias,
-}
-
-
-def _segment_ids(call: Call) -> dict[str, Any]:
+def _segment_arguments(call: Call) -> dict[str, Any]:
+    """What Segment's method of the call's name takes; copies, because the client writes into them."""
     named = dict(call.identities)
+    arguments: dict[str, Any] = {
+        "user_id": named.get(LOGIN),
+        "timestamp": call.event_at,
+        "message_id": call.message_id,
+    }
+    if call.method == "alias":
+        return arguments | {"previous_id": named[ANONYMOUS]}
     # With no identity at all the client wants at least a string: it lets the empty one through.
-    anonymous_id = named.get(ANONYMOUS) if named else ""
-    ids = {"user_id": named.get(LOGIN), "anonymous_id": anonymous_id}
-    return ids | {"timestamp": call.event_at, "message_id": call.message_id}
-
-
-def _context(call: Call) -> dict[str, Any]:
-    return {"groupId": call.group_id} if call.group_id else {}
+    arguments["anonymous_id"] = named.get(ANONYMOUS) if named else ""
+    if call.method == "identify":
+        return arguments | {"traits": dict(call.properties)}
+    if call.method == "group":
+        return arguments | {"traits": dict(call.properties), "group_id": call.group_id}
+    arguments["properties"] = dict(call.properties)
+    arguments["context"] = {"groupId": call.group_id} if call.group_id else {}
+    if call.method == "page":
+        return arguments | {"name": call.name}
+    if call.method == "track":
+        return arguments | {"event": call.name}
+    raise _unspeakable(call)
 
 
 def _timed(call: Call) -> dict[str, Any]:

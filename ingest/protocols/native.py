@@ -10,7 +10,7 @@ import msgspec
 from ingest.bodies import json_items, maybe_gunzip, read_struct
 from ingest.errors import Unreadable
 from ingest.message import Decoded, Message, PropertyChange, PropertyTarget, Source
-from ingest.protocols.reading import Reader, id_text, read_time, unique_identities
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
 
@@ -81,7 +81,7 @@ def _interpret(reader: Reader, index: int, item: bytes) -> Message:
         content_hash=content_hash,
         occurrence=occurrence,
         account_id=account_id,
-        source=sent.source,
+        source=sent.source or source_of(sent.properties, None),
         sdk=sent.sdk,
         sdk_version=sent.sdk_version,
         properties=properties if is_event else {},

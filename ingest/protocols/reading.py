@@ -8,7 +8,7 @@ from typing import Any
 
 from ingest.bodies import lenient_json
 from ingest.errors import Unreadable
-from ingest.message import Decoded, Identity, Message, Protocol, Reject
+from ingest.message import PLATFORM_PROPERTY, SOURCES, Decoded, Identity, Message, Protocol, Reject, Source
 from ingest.settings import DecodeSettings
 
 _DAY_US = 86_400_000_000
@@ -118,6 +118,12 @@ def id_text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int) else None
+
+
+def source_of(properties: dict[str, Any], by_sdk: Source | None) -> Source | None:
+    """Where an event came from: what its `platform` says, else what its SDK implies."""
+    platform = properties.get(PLATFORM_PROPERTY)
+    return SOURCES.get(platform, by_sdk) if isinstance(platform, str) else by_sdk
 
 
 def unique_identities(pairs: Iterable[tuple[str, Any]]) -> tuple[Identity, ...]:

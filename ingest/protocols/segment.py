@@ -8,7 +8,7 @@ import msgspec
 from ingest.bodies import lenient_json, maybe_gunzip, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Message, PropertyChange, Source
-from ingest.protocols.reading import Reader, id_text, read_time, unique_identities
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
 
@@ -151,7 +151,7 @@ def _interpret(reader: Reader, index: int, item: bytes, batch_sent_at: Any, call
         content_hash=content_hash,
         occurrence=occurrence,
         account_id=_account_id(record_type, sent, context),
-        source=_source(sdk, context),
+        source=source_of(sent.properties or {}, _source(sdk, context)),
         sdk=sdk,
         sdk_version=id_text((library or {}).get("version")),
         properties=_event_properties(record_type, sent, context),

@@ -10,7 +10,7 @@ import msgspec
 from ingest.bodies import form_fields, gunzip, json_items, maybe_gunzip, read_struct, unbase64
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, PropertyOperation, Source
-from ingest.protocols.reading import Reader, id_text, read_time, unique_identities
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
 
@@ -113,7 +113,7 @@ def _interpret(reader: Reader, index: int, item: bytes) -> Message:
         content_hash=content_hash,
         occurrence=occurrence,
         account_id=id_text(properties.get("account_id")),
-        source=_SOURCES.get((sdk or "").lower()),
+        source=source_of(properties, _SOURCES.get((sdk or "").lower())),
         sdk=sdk,
         sdk_version=id_text(properties.get("$lib_version") or lib.get("$lib_version")),
         properties=properties if sent.type in _EVENT_TYPES else {},

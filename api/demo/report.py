@@ -1,0 +1,53 @@
+"""What the demo prints at its end: what came, what was refused and merged, the sales path, retention."""
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from api import terminal
+from api.asking import Ask, project_path
+from api.demo.story import Story
+from api.settings import Settings
+
+RETENTION_WEEKS = 8
+
+_TOTALS = """
+select
+    (select count(*) from events) as events,
+    (select count(*) from calls) as calls,
+    (select count(*) from persons) as persons,
+    (select count(*) from accounts) as accounts,
+    (select count(*) from identity_links where outcome = 'merged') as merged,
+    (select count(*) from identity_links where outcome = 'refused') as refused
+"""
+
+
+def print_report(out: Console, settings: Settings, ask: Ask, story: Story) -> None:
+    """Ask the running server as any user would, and print its answers."""
+    _print_arrivals(out, ask("GET", project_path(settings, "arrivals")).json())
+    answer = ask("POST", project_path(settings, "sql"), {"sql": _TOTALS}).json()
+    totals = dict(zip(answer["columns"], answer["rows"][0], strict=True))
+    out.print(
+        f"{totals['events']:,} events and {totals['calls']:,} calls of {totals['persons']:,} persons and "
+        f"{totals['accounts']:,} accounts. {totals['merged']:,} times two known persons became one; "
+        f"{totals['refused']:,} links were refused (a second login on one device or number).",
+        highlight=False,
+    )
+    for by in ("person", "account"):
+        terminal.print_sales_path(out, ask("POST", project_path(settings, "sales-path"), {"by": by}).json())
+    question = {"unit": "week", "periods": RETENTION_WEEKS, "mode": "first_time"}
+    terminal.print_retention(out, ask("POST", project_path(settings, "retention"), question).json())
+
+
+def _print_arrivals(out: Console, rows: list[dict[str, Any]]) -> None:
+    table = Table(title="What arrived", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("protocol", "record type", "became", "reason"):
+        table.add_column(column)
+    table.add_column("messages", justify="right")
+    for row in rows:
+        table.add_row(
+            row["protocol"], row["record_type"] or "(unreadable)", row["outcome"], row["reason"] or "", f"{row['message_count']:,}"
+        )
+    out.print(table)

@@ -1,0 +1,110 @@
+"""The demo: both services on a fresh folder, the story posted by real SDKs, and what Onepath makes of it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from api import terminal
+from api.asking import Ask, answers, project_path
+from api.demo.calls import STAGES, Stage
+from api.demo.report import print_report
+from api.demo.senders import post
+from api.demo.story import Story, tell
+from api.errors import ApiError
+from api.project_file import FILE_NAME, default_project_file
+from api.running import both_services
+from api.settings import Settings, read_settings
+
+DEMO_DATA = Path("demo-data")
+# The demo's persons keep their ids from run to run; a real project gets a salt of its own.
+DEMO_SALT = "onepath demo: not a secret"
+LOAD_TIMEOUT_S = 120.0
+
+
+def run_demo(
+    out: Console,
+    data: Path | None,
+    collector_port: int | None,
+    server_port: int | None,
+    *,
+    scale: float,
+    then: Callable[[Callable[[], None]], None] | None,
+) -> None:
+    """Run the demo to its tables; then keep serving with `then`, or end."""
+    folder = _fresh_folder(data)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE_NAME).write_text(default_project_file(DEMO_SALT, stages_text()), encoding="utf-8")
+    settings = read_settings(folder, {"collector.port": collector_port, "server.port": server_port})
+    started = time.monotonic()
+    with both_services(settings) as check, answers(settings) as (ask, _):
+        story = _play(out, settings, ask, scale)
+        print_report(out, settings, ask, story)
+        out.print(f"All of this took {time.monotonic() - started:.0f} seconds.", style="dim", highlight=False)
+        if then is not None:
+            terminal.print_addresses(out, settings)
+            then(check)
+
+
+def _fresh_folder(data: Path | None) -> Path:
+    if data is not None:
+        if data.exists() and any(data.iterdir()):
+            raise ApiError(f"the demo wants a fresh folder, and {data} is not empty; name another with --data")
+        return data
+    folder, number = DEMO_DATA, 1
+    while folder.exists() and any(folder.iterdir()):
+        number += 1
+        folder = DEMO_DATA.with_name(f"{DEMO_DATA.name}-{number}")
+    return folder
+
+
+def _play(out: Console, settings: Settings, ask: Ask, scale: float) -> Story:
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out) as progress:
+        telling = progress.add_task("Writing the story", total=1)
+        story = tell(scale=scale)
+        progress.update(telling, completed=1)
+        total = sum(len(shipment.calls) for shipment in story.shipments)
+        posting = progress.add_task("Posting it with the real SDKs", total=total)
+        url = f"http://{settings.collector.host}:{settings.collector.port}"
+        post(story, url, lambda count: progress.advance(posting, count))
+        loading = progress.add_task("Loading the log into the warehouse", total=total)
+        _wait_until_loaded(settings, ask, lambda count: progress.update(loading, completed=count))
+        refreshing = progress.add_task("Refreshing the marts", total=1)
+        ask("POST", project_path(settings, "refresh"))
+        progress.update(refreshing, completed=1)
+    return story
+
+
+def _wait_until_loaded(settings: Settings, ask: Ask, show: Callable[[int], None]) -> None:
+    deadline = time.monotonic() + LOAD_TIMEOUT_S
+    while time.monotonic() < deadline:
+        show(_arrived(settings, ask))
+        status = ask("GET", project_path(settings, "status")).json()
+        if not status["backlog"]["record_count"]:
+            show(_arrived(settings, ask))
+            return
+        time.sleep(0.1)
+    raise ApiError(f"the log was not loaded within {LOAD_TIMEOUT_S:g} seconds; see the server's messages above")
+
+
+def _arrived(settings: Settings, ask: Ask) -> int:
+    rows: list[dict[str, Any]] = ask("GET", project_path(settings, "arrivals")).json()
+    return sum(row["message_count"] for row in rows)
+
+
+def stages_text() -> str:
+    """The story's stages as `onepath.toml` writes them."""
+    return "\n".join(_stage_text(stage) for stage in STAGES)
+
+
+def _stage_text(stage: Stage) -> str:
+    where = ""
+    if stage.filter is not None:
+        name, _, least = stage.filter
+        where = f', where = [{{ property = "{name}", op = "gte", value = {least} }}]'
+    matches = ", ".join(f'{{ event = "{event}"{where} }}' for event in stage.event_names)
+    return f'[[stages]]\nname = "{stage.name}"\nany_of = [{matches}]\n'

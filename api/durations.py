@@ -1,0 +1,31 @@
+"""Durations as people write them: `14d`, `36h`, `30m`, `90s`; and as people read them."""
+
+import re
+
+from api.errors import ApiError
+
+_UNITS_S = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+
+
+class BadDuration(ApiError):
+    """A text that is no duration."""
+
+
+def parse_duration(text: str) -> float:
+    """Seconds. Raises `BadDuration`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([wdhms])", text.strip().lower())
+    if match is None or not float(match[1]):
+        raise BadDuration(f"{text!r} is no duration; write one such as 14d, 36h, 30m or 90s")
+    return float(match[1]) * _UNITS_S[match[2]]
+
+
+def duration_text(seconds: float | None) -> str:
+    """A duration in its two largest units, such as `3 d 4 h`; a dash for none."""
+    if seconds is None:
+        return "–"
+    rest, parts = round(seconds), []
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])

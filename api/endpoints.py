@@ -1,0 +1,218 @@
+"""The HTTP API: validate, call one model, shape. Every answer carries its question, its watermark and its SQL."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+import msgspec
+import pyarrow as pa
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from api.backlog import Backlog, measure_backlog
+from api.loading import LoadingStatus
+from api.settings import Settings
+from models.calendar import ALL_TIME, Calendar, Period
+from models.errors import QuestionError
+from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
+from models.matching import Stage, SubjectKind
+from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
+from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
+from warehouse.errors import BadSql, QueryTimeout
+from warehouse.refresh import RefreshReport
+from warehouse.snapshot import DuckDBSnapshot
+from warehouse.warehouse import Warehouse
+
+DESCRIPTION = "Ask the events of a project: funnels, retention, the sales path, SQL."
+
+
+class ServerParts(Protocol):
+    """What the endpoints need of the server."""
+
+    settings: Settings
+    warehouse: Warehouse
+
+    @property
+    def loading(self) -> LoadingStatus: ...
+
+    def refresh(self, *, rebuild: bool = False) -> RefreshReport: ...
+
+
+@dataclass(frozen=True)
+class SalesPathRequest:
+    """The sales path of the project; `stages` stands in for the configured ones."""
+
+    by: SubjectKind = "person"
+    period: Period = ALL_TIME
+    window_s: float | None = None
+    stages: tuple[Stage, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SqlRequest:
+    """One SELECT over the public views."""
+
+    sql: str
+
+
+@dataclass(frozen=True)
+class SqlAnswer:
+    """Rows as lists, in the order of `columns`; `is_cut` when there were more than the limit."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    is_cut: bool
+    watermark: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """How much of the log the answers hold."""
+
+    watermark: str
+    backlog: Backlog
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the server answers, and whether loading works."""
+
+    status: str
+    service: str
+    loading: str
+    problem: str | None
+
+
+def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """The API of one server; `lifespan` runs it."""
+    app = FastAPI(title="Onepath", description=DESCRIPTION, version="1", lifespan=lifespan)
+
+    @app.get("/health")
+    def health() -> Health:
+        """Whether the server answers, and what loading is doing."""
+        loading = server.loading
+        return Health("failing" if loading.problem else "ok", "server", loading.state, loading.problem)
+
+    app.include_router(_questions(server), prefix="/api/v1/projects/{project}")
+    app.add_exception_handler(QuestionError, _explain)
+    app.add_exception_handler(BadSql, _explain)
+    app.add_exception_handler(QueryTimeout, _explain)
+    return app
+
+
+async def _explain(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=408 if isinstance(error, QueryTimeout) else 422)
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """The project's calendar."""
+    project = settings.project.project
+    return Calendar(project.timezone, project.week_start)
+
+
+def _questions(server: ServerParts) -> APIRouter:
+    settings = server.settings
+
+    def known_project(project: str) -> None:
+        if project != settings.project.project.name:
+            raise HTTPException(404, f"there is no project {project!r}; there is {settings.project.project.name!r}")
+
+    @contextmanager
+    def snapshot() -> Iterator[DuckDBSnapshot]:
+        with server.warehouse.snapshot() as found:
+            yield found
+
+    router = APIRouter(dependencies=[Depends(known_project)])
+    calendar = calendar_of(settings)
+
+    @router.post("/funnel")
+    def funnel(question: FunnelQuestion) -> FunnelAnswer:
+        """How many go from step to step within a window."""
+        with snapshot() as found:
+            return answer_funnel(question, calendar, found)
+
+    @router.post("/retention")
+    def retention(question: RetentionQuestion) -> RetentionAnswer:
+        """Who comes back, by cohort and period."""
+        with snapshot() as found:
+            return answer_retention(question, calendar, found)
+
+    @router.post("/sales-path")
+    def sales_path(request: SalesPathRequest) -> SalesPathAnswer:
+        """How far persons or accounts came along the stages."""
+        with snapshot() as found:
+            return answer_sales_path(to_question(request, settings), calendar, found)
+
+    @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)
+    def sql(request: SqlRequest, http: Request) -> Response:
+        """Run one SELECT over the public views; CSV when Accept asks for text/csv."""
+        with snapshot() as found:
+            limited = found.query_limited(request.sql, settings.warehouse.query_max_rows)
+            watermark = found.watermark
+        if "text/csv" in http.headers.get("accept", ""):
+            cut = {"x-onepath-cut": str(limited.is_cut).lower()}
+            return Response(to_csv(limited.table), media_type="text/csv; charset=utf-8", headers=cut)
+        answer = SqlAnswer(tuple(limited.table.column_names), rows_of(limited.table), limited.is_cut, watermark)
+        return Response(msgspec.json.encode(answer, enc_hook=str), media_type="application/json")
+
+    @router.get("/status")
+    def status() -> Status:
+        """How much of the log is loaded, and how much is not."""
+        with snapshot() as found:
+            return Status(found.watermark, measure_backlog(settings.log_folder, found.marks()))
+
+    @router.get("/rejects")
+    def rejects(limit: Annotated[int, Query(ge=1, le=1000)] = 100, reason: str | None = None) -> list[dict[str, Any]]:
+        """What was refused and why, newest first; the original as text."""
+        with snapshot() as found:
+            table = found.rejects(limit, reason)
+            return [dict(zip(table.column_names, row, strict=True)) for row in rows_of(table)]
+
+    @router.get("/arrivals")
+    def arrivals() -> list[dict[str, Any]]:
+        """What came, by protocol and record type, and what became of it."""
+        with snapshot() as found:
+            return found.query("select * from arrivals order by all").to_pylist()
+
+    @router.post("/refresh")
+    def refresh(rebuild: bool = False) -> RefreshReport:
+        """Bring the marts up to date now."""
+        return server.refresh(rebuild=rebuild)
+
+    return router
+
+
+def to_question(request: SalesPathRequest, settings: Settings) -> SalesPathQuestion:
+    """The question with the project's stages, unless the request brings its own."""
+    return SalesPathQuestion(
+        stages=request.stages or settings.project.stages,
+        period=request.period,
+        window_s=request.window_s,
+        by=request.by,
+    )
+
+
+def rows_of(table: pa.Table) -> tuple[tuple[Any, ...], ...]:
+    """The rows of a table as Python values; bytes (the originals of rejects) as text."""
+    return tuple(zip(*(map(_readable, column.to_pylist()) for column in table.columns), strict=True))
+
+
+def to_csv(table: pa.Table) -> str:
+    """A table as CSV with a header line; lists and structs as JSON."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for row in rows_of(table):
+        writer.writerow([_cell(value) for value in row])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return msgspec.json.encode(value, enc_hook=str).decode() if isinstance(value, dict | list) else value
+
+
+def _readable(value: Any) -> Any:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

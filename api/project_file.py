@@ -1,0 +1,117 @@
+"""`onepath.toml` in the data folder: what the project's numbers depend on, kept beside its data.
+
+Made at the first start with a salt of its own; the salt keys the public person ids, so the file belongs into every backup.
+"""
+
+import secrets
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from api.errors import SettingsError
+from models.errors import QuestionError
+from models.matching import Stage
+from warehouse.project import Project
+
+FILE_NAME = "onepath.toml"
+PROJECT_FIELDS = {
+    "name": "Name of the project; every write key and token lands in it.",
+    "timezone": "IANA time zone of the project's days.",
+    "week_start": "First day of the week: monday or sunday.",
+    "currency": "Currency of amounts, as ISO 4217 writes it.",
+    "salt": "Secret that keys the public person ids; never change it.",
+}
+_TEMPLATE = """\
+# One project of Onepath. Changing the salt changes every person_id; keep this file with the data.
+[project]
+name = "default"
+timezone = "Asia/Shanghai"
+week_start = "monday"
+currency = "CNY"
+salt = "{salt}"
+
+# The sales path: a stage is entered by any of its events. Put your own event names here.
+{stages}"""
+DEFAULT_STAGES = (
+    ("reach", ("$pageview", "$screen", "$MPViewScreen", "$AppViewScreen")),
+    ("trial", ("TrialStarted",)),
+    ("sign", ("ContractSigned",)),
+    ("project_setup", ("ProjectSetUp",)),
+    ("pay", ("OrderPaid",)),
+    ("routine_use", ("LessonTaught",)),
+    ("refer", ("ReferralMade",)),
+)
+
+
+@dataclass(frozen=True)
+class ProjectFile:
+    """The project and its sales path, as configured."""
+
+    project: Project
+    stages: tuple[Stage, ...]
+    given: frozenset[str]
+    was_made: bool
+
+    def origin(self, name: str) -> Literal["default", "onepath.toml", "made at first start"]:
+        """Where a value comes from."""
+        if name == "salt" and self.was_made:
+            return "made at first start"
+        return "onepath.toml" if name in self.given else "default"
+
+
+def read_project_file(data: Path, *, create: bool) -> ProjectFile:
+    """Read the file, or make it (in memory only unless `create`). Raises `SettingsError` naming what is wrong."""
+    path = data / FILE_NAME
+    was_made = not path.exists()
+    if was_made:
+        text = default_project_file(secrets.token_hex(16))
+        if create:
+            _write(path, text)
+    else:
+        text = path.read_text(encoding="utf-8")
+    try:
+        return _parse(tomllib.loads(text), was_made)
+    except (tomllib.TOMLDecodeError, ValidationError, QuestionError, ValueError, TypeError) as error:
+        raise SettingsError(f"{path}: {_one_sentence(error)}") from error
+
+
+def default_project_file(salt: str, stages: str | None = None) -> str:
+    """The text of a first `onepath.toml`."""
+    return _TEMPLATE.format(salt=salt, stages=stages or "\n".join(_stage_text(*stage) for stage in DEFAULT_STAGES))
+
+
+def _stage_text(name: str, events: tuple[str, ...]) -> str:
+    matches = ", ".join(f'{{ event = "{event}" }}' for event in events)
+    return f'[[stages]]\nname = "{name}"\nany_of = [{matches}]\n'
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+
+
+def _parse(content: dict[str, Any], was_made: bool) -> ProjectFile:
+    if unknown := content.keys() - {"project", "stages"}:
+        raise ValueError(f"{sorted(unknown)[0]!r} is no section; there are [project] and [[stages]]")
+    given = content.get("project", {})
+    if unknown := given.keys() - PROJECT_FIELDS.keys():
+        raise ValueError(f"project.{sorted(unknown)[0]} is no setting; there are {', '.join(PROJECT_FIELDS)}")
+    if "salt" not in given:
+        raise ValueError("project.salt is missing; write salt = and 32 random characters, once and for all")
+    project = Project(**{"name": "default", **given})
+    stages = TypeAdapter(tuple[Stage, ...]).validate_python(content.get("stages", ()))
+    names = [stage.name for stage in stages]
+    if len(stages) < 2 or len(set(names)) < len(names):
+        raise ValueError("a sales path has at least two [[stages]] with different names")
+    return ProjectFile(project, stages, frozenset(given) | (content.keys() & {"stages"}), was_made)
+
+
+def _one_sentence(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(error).splitlines()[0]

@@ -1,0 +1,189 @@
+"""Settings: read once, from the command line, the environment and `onepath.toml`, each value with its origin.
+
+Environment names are `ONEPATH_<SECTION>__<FIELD>`, as in `ONEPATH_COLLECTOR__PORT`; the data folder is `ONEPATH_DATA`.
+A start with an unknown, malformed or contradictory setting does not start.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from api.errors import SettingsError
+from api.project_file import PROJECT_FIELDS, ProjectFile, read_project_file
+from ingest.settings import CollectorSettings, DecodeSettings, setting
+from warehouse.settings import WarehouseSettings
+
+Origin = Literal["default", "environment", "command line", "onepath.toml", "made at first start"]
+PREFIX = "ONEPATH_"
+DATA_VARIABLE = "ONEPATH_DATA"
+DEFAULT_DATA = Path("onepath-data")
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+MIN_TOKEN_CHARS = 16
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """The API and the board."""
+
+    host: str = setting("127.0.0.1", "Address the server listens on; on any other than a local one it wants a token.")
+    port: int = setting(8107, "Port the server listens on.")
+    allowed_hosts: str = setting("", "Comma-separated Host names to answer to; empty: local names on 127.0.0.1, else any.")
+    token: str = setting("", "Secret that callers send as a bearer token or as the password of basic authentication.")
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting as `onepath doctor` shows it."""
+
+    name: str
+    value: str
+    origin: Origin
+    doc: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that was set, resolved; `origins` tells where each value comes from, by section and field."""
+
+    data: Path
+    collector: CollectorSettings
+    decode: DecodeSettings
+    warehouse: WarehouseSettings
+    server: ServerSettings
+    project: ProjectFile
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+
+    @property
+    def log_folder(self) -> Path:
+        return self.data / "log"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.data / f"{self.project.project.name}.duckdb"
+
+    def lines(self) -> Iterator[SettingLine]:
+        """Every setting with its value and origin; the token's value is not shown."""
+        yield SettingLine(DATA_VARIABLE, str(self.data), self.origins.get("data", "default"), "Folder of log and warehouse.")
+        for section in SECTIONS:
+            values = getattr(self, section)
+            for each in fields(values):
+                value = getattr(values, each.name)
+                shown = "(set)" if each.name == "token" and value else repr(value)
+                origin = self.origins.get(f"{section}.{each.name}", "default")
+                yield SettingLine(variable_name(section, each.name), shown, origin, each.metadata["doc"])
+        for name, doc in PROJECT_FIELDS.items():
+            value = getattr(self.project.project, name)
+            shown = "(set)" if name == "salt" else repr(value)
+            yield SettingLine(f"onepath.toml: project.{name}", shown, self.project.origin(name), doc)
+        stages = ", ".join(stage.name for stage in self.project.stages)
+        yield SettingLine("onepath.toml: stages", stages, self.project.origin("stages"), "The stages of the sales path, in order.")
+
+
+SECTIONS: dict[str, type] = {
+    "collector": CollectorSettings,
+    "decode": DecodeSettings,
+    "warehouse": WarehouseSettings,
+    "server": ServerSettings,
+}
+T = TypeVar("T")
+
+
+def variable_name(section: str, name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{section}__{name}".upper()
+
+
+def read_settings(
+    data: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    *,
+    create: bool = True,
+) -> Settings:
+    """Resolve all settings; `overrides` are the command line's, by `section.field`.
+
+    With `create` the data folder and its `onepath.toml` are made when missing. Raises `SettingsError`.
+    """
+    environment = os.environ if environment is None else environment
+    overrides = {name: value for name, value in (overrides or {}).items() if value is not None}
+    origins: dict[str, Origin] = {}
+    _refuse_unknown(environment)
+    folder = _data_folder(data, environment, origins)
+    sections = {name: _section(name, form, environment, overrides, origins) for name, form in SECTIONS.items()}
+    project = read_project_file(folder, create=create)
+    settings = Settings(data=folder, project=project, origins=origins, **sections)
+    _check(settings)
+    return settings
+
+
+def _data_folder(data: Path | None, environment: Mapping[str, str], origins: dict[str, Origin]) -> Path:
+    if data is not None:
+        origins["data"] = "command line"
+        return data
+    if environment.get(DATA_VARIABLE):
+        origins["data"] = "environment"
+        return Path(environment[DATA_VARIABLE])
+    return DEFAULT_DATA
+
+
+def _section(
+    section: str, form: type[T], environment: Mapping[str, str], overrides: Mapping[str, Any], origins: dict[str, Origin]
+) -> T:
+    values: dict[str, Any] = {}
+    for name, kind in get_type_hints(form).items():
+        variable, key = variable_name(section, name), f"{section}.{name}"
+        if key in overrides:
+            values[name], origins[key] = overrides[key], "command line"
+        elif variable in environment:
+            values[name], origins[key] = _parse(variable, environment[variable], kind), "environment"
+    return form(**values)
+
+
+def _parse(variable: str, text: str, kind: type) -> Any:
+    if kind is str:
+        return text
+    try:
+        value = kind(text)
+    except ValueError as error:
+        what = "a whole number" if kind is int else "a number"
+        raise SettingsError(f"{variable} is {text!r}; it takes {what}") from error
+    return value
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {variable_name(section, each.name) for section, form in SECTIONS.items() for each in fields(form)}
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in known and variable != DATA_VARIABLE:
+            raise SettingsError(f"{variable} is no setting of Onepath; `onepath doctor` lists them all")
+
+
+def _check(settings: Settings) -> None:
+    for section in SECTIONS:
+        values = getattr(settings, section)
+        for each in fields(values):
+            value = getattr(values, each.name)
+            if isinstance(value, int | float) and not 0 < value < float("inf"):
+                raise SettingsError(f"{variable_name(section, each.name)} is {value}; it must be more than 0")
+    for section, port in (("collector", settings.collector.port), ("server", settings.server.port)):
+        if port > 65_535:
+            raise SettingsError(f"{variable_name(section, 'port')} is {port}; a port is at most 65535")
+    if settings.collector.port == settings.server.port:
+        raise SettingsError(f"collector and server cannot share port {settings.server.port}; give them one each")
+    if settings.decode.max_decompressed_bytes < settings.collector.max_body_bytes:
+        raise SettingsError("ONEPATH_DECODE__MAX_DECOMPRESSED_BYTES must not be less than ONEPATH_COLLECTOR__MAX_BODY_BYTES")
+    if settings.collector.stream.strip() != settings.collector.stream or not settings.collector.stream.replace("-", "").isalnum():
+        raise SettingsError(f"ONEPATH_COLLECTOR__STREAM is {settings.collector.stream!r}; use letters, digits and dashes")
+    token = settings.server.token
+    if settings.server.host not in LOOPBACK_HOSTS and not token:
+        raise SettingsError(f"the server on {settings.server.host} wants a token: set {variable_name('server', 'token')}")
+    if token and len(token) < MIN_TOKEN_CHARS:
+        raise SettingsError(f"{variable_name('server', 'token')} has {len(token)} characters; use at least {MIN_TOKEN_CHARS}")
+
+
+def allowed_hosts(host: str, configured: str) -> frozenset[str] | None:
+    """The Host names a service answers to; None means any."""
+    if configured:
+        return frozenset(name.strip().lower() for name in configured.split(",") if name.strip())
+    return LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else None

@@ -1,0 +1,180 @@
+"""Answers on the terminal: tables for people, JSON and CSV for programs."""
+
+import json
+import sys
+from typing import Any
+
+import httpx
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.backlog import Backlog
+from api.durations import duration_text
+from api.project_file import FILE_NAME
+from api.settings import Settings
+from warehouse.load import LoadReport
+
+
+def _table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _rate(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.1%}"
+
+
+def print_json(out: Console, response: httpx.Response) -> None:
+    """The answer as it came, indented; safe to pipe."""
+    out.file.write(json.dumps(response.json(), ensure_ascii=False, indent=2) + "\n")
+
+
+def print_addresses(out: Console, settings: Settings) -> None:
+    """Where to send events and where to click."""
+    collector, server = settings.collector, settings.server
+    out.print(f"Send events to  http://{collector.host}:{collector.port}  (Sensors /sa, Segment /v1/batch, native /events)")
+    out.print(f"Board           http://{server.host}:{server.port}/")
+    out.print(f"API             http://{server.host}:{server.port}/docs")
+    out.print("Stop with Ctrl-C.")
+
+
+def warn_of_backlog(backlog: Backlog | None) -> None:
+    """On stderr: what the answer does not hold yet, when no server loads it."""
+    if backlog is not None and backlog.record_count:
+        Console(stderr=True).print(
+            f"onepath: no server runs, and {backlog.record_count:,} requests ({backlog.byte_count:,} bytes) of the log are "
+            "not loaded yet; `onepath load --once` loads them",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def print_load(out: Console, reports: list[LoadReport]) -> None:
+    """What `onepath load --once` took from the log."""
+    messages = sum(report.messages for report in reports)
+    duplicates = sum(report.duplicates for report in reports)
+    rejects = sum(report.rejects for report in reports)
+    requests = sum(report.records for report in reports)
+    out.print(
+        f"Loaded {requests:,} requests: {messages - duplicates:,} messages kept, {duplicates:,} duplicates, "
+        f"{rejects:,} rejects.",
+        highlight=False,
+    )
+
+
+def print_refresh(out: Console, report: dict[str, Any]) -> None:
+    """What a refresh computed."""
+    how = "rebuilt" if report["is_rebuild"] else "refreshed"
+    out.print(f"{how.capitalize()} {report['dates']:,} days of {', '.join(report['marts'])}.", highlight=False)
+
+
+def print_rows(out: Console, response: httpx.Response, output: str) -> None:
+    """Rows of a statement as a table, CSV or a JSON list of objects."""
+    if output == "csv":
+        is_cut = response.headers.get("x-onepath-cut") == "true"
+        out.file.write(response.text)
+    else:
+        answer = response.json()
+        is_cut = answer["is_cut"]
+        if output == "json":
+            rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+            out.file.write(json.dumps(rows, ensure_ascii=False) + "\n")
+        else:
+            table = _table(*answer["columns"])
+            for row in answer["rows"]:
+                table.add_row(*(Text("" if value is None else _cell(value)) for value in row))
+            out.print(table)
+    if is_cut:
+        sys.stderr.write("onepath: more rows than the limit; raise ONEPATH_WAREHOUSE__QUERY_MAX_ROWS to see all\n")
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def print_funnel(out: Console, answer: dict[str, Any]) -> None:
+    """One table per group of the breakdown."""
+    for group in answer["groups"]:
+        value = group["breakdown_value"]
+        title = None if value is None else f"{answer['question']['breakdown']} = {value or '(none)'}"
+        table = _table("step", "count", "of first", "of previous", "median time", title=title, right=_FUNNEL_RIGHT)
+        for step in group["steps"]:
+            table.add_row(
+                f"{step['step_index']}. {step['step_name']}",
+                f"{step['count']:,}",
+                _rate(step["conversion_rate"]),
+                _rate(step["step_conversion_rate"]),
+                duration_text(step["median_time_from_previous_s"]),
+            )
+        out.print(table)
+    _print_watermark(out, answer)
+
+
+_FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
+
+
+def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
+    """The stages in order."""
+    columns = ("entered", "reached", "of first", "of previous", "skipped", "out of order", "median time")
+    table = _table("stage", *columns, title=title or f"Sales path by {answer['question']['by']}", right=columns)
+    for stage in answer["stages"]:
+        table.add_row(
+            f"{stage['stage_index']}. {stage['stage_name']}",
+            f"{stage['entered']:,}",
+            f"{stage['reached']:,}",
+            _rate(stage["conversion_rate"]),
+            _rate(stage["step_conversion_rate"]),
+            f"{stage['skipped']:,}",
+            f"{stage['out_of_order']:,}",
+            duration_text(stage["median_time_from_previous_s"]),
+        )
+    out.print(table)
+    _print_watermark(out, answer)
+
+
+def print_retention(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
+    """One line per cohort; the shares of those who came back in each later period."""
+    question = answer["question"]
+    later = [f"{question['unit']} {n}" for n in range(1, question["periods"] + 1)]
+    title = title or f"Retention by {question['unit']} ({question['mode'].replace('_', ' ')})"
+    table = _table("cohort", "size", *later, title=title, right=("size", *later))
+    for cohort in answer["cohorts"]:
+        rates = [_rate(rate) for rate in cohort["retention_rates"][1:]]
+        table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
+    out.print(table)
+    _print_watermark(out, answer)
+
+
+def _print_watermark(out: Console, answer: dict[str, Any]) -> None:
+    out.print(f"data as of {answer['watermark'] or 'an empty log'}", style="dim", highlight=False)
+
+
+def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None:
+    """What was refused, newest first."""
+    if as_json:
+        print_json(out, response)
+        return
+    table = _table("received at (UTC)", "protocol", "reason", "event", "detail", "original")
+    for reject in response.json():
+        names = " ".join(name for name in (reject["record_type"], reject["event_name"]) if name)
+        original = reject["original"][:60] + ("…" if len(reject["original"]) > 60 else "")
+        received_at = str(reject["received_at"])[:19].replace("T", " ")
+        table.add_row(received_at, reject["protocol"], reject["reason"], Text(names), Text(reject["detail"]), Text(original))
+    out.print(table)
+
+
+def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]]) -> None:
+    """Every setting with its value and origin, then how things stand."""
+    table = _table("setting", "value", "origin", "meaning")
+    for line in settings.lines():
+        table.add_row(line.name, Text(line.value), line.origin, line.doc)
+    out.print(table)
+    name = settings.project.project.name
+    out.print(f"Project: {name!r}. Every write key and token lands in it; its settings are in {settings.data / FILE_NAME}.", highlight=False)
+    for what, how in condition:
+        out.print(f"{what}: {how}", highlight=False)

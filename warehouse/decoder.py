@@ -1,0 +1,32 @@
+"""The decoder process: decoding beside the server, because one busy Python thread slows every small query many times over."""
+
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
+
+
+class DecoderProcess:
+    """One child process that decodes a batch at a time; started anew when it dies. Close it."""
+
+    def __init__(self) -> None:
+        self._pool = _start()
+
+    def __call__(self, request: BatchRequest) -> DecodedBatch:
+        """Decode in the child. Raises what `decode_batch` raises."""
+        try:
+            return self._pool.submit(decode_batch, request).result()
+        except BrokenProcessPool:
+            # Decoding keeps no state, so a killed child costs one repeated batch.
+            self._pool = _start()
+            return self._pool.submit(decode_batch, request).result()
+
+    def close(self) -> None:
+        """End the child."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _start() -> ProcessPoolExecutor:
+    # spawn: a forked child would share the locks of DuckDB's threads.
+    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
