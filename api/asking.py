@@ -5,9 +5,9 @@ Both ways speak the API; without a server the same application answers inside th
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
@@ -32,7 +32,9 @@ class Refused(ApiError):
 class Ask(Protocol):
     """Sends one request to the API and returns the answer. Raises `Refused`."""
 
-    def __call__(self, method: str, path: str, body: Any = None, *, accept: str = "application/json") -> httpx.Response: ...
+    def __call__(
+        self, method: str, path: str, body: Any = None, *, accept: str = "application/json"
+    ) -> httpx.Response: ...
 
 
 @dataclass
@@ -41,7 +43,7 @@ class OfflineServer:
 
     settings: Settings
     warehouse: Warehouse
-    loading: LoadingStatus = LoadingStatus("stopped")
+    loading: LoadingStatus = field(default=LoadingStatus("stopped"))
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:
         return refresh_project(self.warehouse, self.settings, rebuild=rebuild)
@@ -53,9 +55,12 @@ def answers(settings: Settings) -> Iterator[tuple[Ask, Backlog | None]]:
     url = running_server(settings)
     if url is not None:
         with httpx.Client(base_url=url, headers=_authorization(settings), timeout=None) as client:
-            yield lambda method, path, body=None, *, accept="application/json": _checked(
-                client.request(method, path, json=body, headers={"accept": accept})
-            ), None
+            yield (
+                lambda method, path, body=None, *, accept="application/json": _checked(
+                    client.request(method, path, json=body, headers={"accept": accept})
+                ),
+                None,
+            )
         return
     with open_offline(settings) as warehouse:
         with warehouse.snapshot() as snapshot:
@@ -85,7 +90,7 @@ def _authorization(settings: Settings) -> dict[str, str]:
 
 def _ask_in_process(app: ASGIApp) -> Ask:
     async def request(method: str, path: str, body: Any, accept: str) -> httpx.Response:
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # httpx spells the ASGI types its own way
+        transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as client:
             return await client.request(method, path, json=body, headers={"accept": accept})
 
@@ -108,5 +113,5 @@ def _checked(response: httpx.Response) -> httpx.Response:
 
 
 @asynccontextmanager
-async def _no_lifespan(_app: FastAPI):  # type: ignore[no-untyped-def]  # an async generator of nothing
+async def _no_lifespan(_app: FastAPI) -> AsyncIterator[None]:
     yield

@@ -28,7 +28,9 @@ from ingest.errors import IngestError
 from models.errors import QuestionError
 from warehouse.errors import WarehouseError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path."
+)
 
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of log and warehouse.")]
 CollectorPort = Annotated[int | None, typer.Option("--collector-port", help="Port of the collector (8106).")]
@@ -94,7 +96,9 @@ def keep_serving(check: Callable[[], None]) -> None:
 
 
 @app.command()
-def load(data: Data = None, once: Annotated[bool, typer.Option("--once", help="Load what is there, then end.")] = False) -> None:
+def load(
+    data: Data = None, once: Annotated[bool, typer.Option("--once", help="Load what is there, then end.")] = False
+) -> None:
     """Load the log into the warehouse while no server runs."""
     if not once:
         raise ApiError("the server loads the log by itself; without one, run `onepath load --once`")
@@ -119,7 +123,9 @@ def demo(
 def sql(
     statement: Annotated[str, typer.Argument(help="One SELECT over the public views.")],
     data: Data = None,
-    output: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print the rows.")] = "table",
+    output: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How to print the rows.")
+    ] = "table",
 ) -> None:
     """Run one SELECT: on the running server, or on the folder when nothing runs."""
     settings = _settings(data)
@@ -154,9 +160,12 @@ def retention(
     unit: Annotated[Literal["day", "week", "month"], typer.Option("--unit", help="Length of a period.")] = "week",
     periods: Annotated[int, typer.Option("--periods", help="Periods after the first.")] = 8,
     start: Annotated[str | None, typer.Option("--start", help="Event that starts; any event by default.")] = None,
-    returning: Annotated[str | None, typer.Option("--returning", help="Event that returns; any event by default.")] = None,
+    returning: Annotated[
+        str | None, typer.Option("--returning", help="Event that returns; any event by default.")
+    ] = None,
     mode: Annotated[
-        Literal["recurring", "first_time"], typer.Option("--mode", help="In every period with a start event, or only the first ever.")
+        Literal["recurring", "first_time"],
+        typer.Option("--mode", help="In every period with a start event, or only the first ever."),
     ] = "first_time",
     by: By = "person",
     data: Data = None,
@@ -177,7 +186,9 @@ def retention(
 @app.command("sales-path")
 def sales_path(
     by: By = "person",
-    window: Annotated[str | None, typer.Option("--window", help="Count entries within this time of the first; none by default.")] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", help="Count entries within this time of the first; none by default.")
+    ] = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -223,7 +234,11 @@ def doctor(data: Data = None, collector_port: CollectorPort = None, server_port:
 
 
 def _answer(
-    name: str, question: dict[str, Any], data: Path | None, as_json: bool, show: Callable[[Console, dict[str, Any]], None]
+    name: str,
+    question: dict[str, Any],
+    data: Path | None,
+    as_json: bool,
+    show: Callable[[Console, dict[str, Any]], None],
 ) -> None:
     settings = _settings(data)
     with answers(settings) as (ask, backlog):

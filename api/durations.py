@@ -23,7 +23,7 @@ def duration_text(seconds: float | None) -> str:
     """A duration in its two largest units, such as `3 d 4 h`; a dash for none."""
     if seconds is None:
         return "–"
-    rest, parts = round(seconds), []
+    rest, parts = round(seconds), list[str]()
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
         count, rest = divmod(rest, size)
         if count or (unit == "s" and not parts):

@@ -22,6 +22,7 @@ from models.matching import Stage, SubjectKind
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
 from warehouse.errors import BadSql, QueryTimeout
+from warehouse.reader import Snapshot
 from warehouse.refresh import RefreshReport
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.warehouse import Warehouse
@@ -144,7 +145,7 @@ def _questions(server: ServerParts) -> APIRouter:
     def sales_path(request: SalesPathRequest) -> SalesPathAnswer:
         """How far persons or accounts came along the stages."""
         with snapshot() as found:
-            return answer_sales_path(to_question(request, settings), calendar, found)
+            return answer_project_path(request, settings, found)
 
     @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)
     def sql(request: SqlRequest, http: Request) -> Response:
@@ -175,7 +176,8 @@ def _questions(server: ServerParts) -> APIRouter:
     def arrivals() -> list[dict[str, Any]]:
         """What came, by protocol and record type, and what became of it."""
         with snapshot() as found:
-            return found.query("select * from arrivals order by all").to_pylist()
+            rows: list[dict[str, Any]] = found.query("select * from arrivals order by all").to_pylist()
+        return rows
 
     @router.post("/refresh")
     def refresh(rebuild: bool = False) -> RefreshReport:
@@ -183,6 +185,12 @@ def _questions(server: ServerParts) -> APIRouter:
         return server.refresh(rebuild=rebuild)
 
     return router
+
+
+def answer_project_path(request: SalesPathRequest, settings: Settings, snapshot: Snapshot) -> SalesPathAnswer:
+    """Answer with the project's stages, which may name properties not seen yet, or with those of the request."""
+    question = to_question(request, settings)
+    return answer_sales_path(question, calendar_of(settings), snapshot, "refuse" if request.stages else "missing")
 
 
 def to_question(request: SalesPathRequest, settings: Settings) -> SalesPathQuestion:

@@ -1,8 +1,8 @@
 """What can be wrong with how Onepath was started or asked.
 
-    ApiError
-    ├── SettingsError       final: a setting is unknown, malformed or contradicts another; the start stops
-    └── NotRunning          no server answers, and the command needs one
+ApiError
+├── SettingsError       final: a setting is unknown, malformed or contradicts another; the start stops
+└── NotRunning          no server answers, and the command needs one
 """
 
 

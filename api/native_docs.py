@@ -21,7 +21,7 @@ _PROPERTIES: dict[str, Any] = {
     },
     "event_name": {"type": "string", "description": "What happened; required for track."},
     "event_at": {
-        "description": "When: ISO 8601 (without a zone: UTC), or seconds or milliseconds since 1970. Default: its arrival.",
+        "description": "ISO 8601 (without a zone: UTC), or seconds or milliseconds since 1970. Default: its arrival.",
         "anyOf": [{"type": "string"}, {"type": "number"}],
     },
     "sent_at": {

@@ -1,6 +1,7 @@
 """`onepath.toml` in the data folder: what the project's numbers depend on, kept beside its data.
 
-Made at the first start with a salt of its own; the salt keys the public person ids, so the file belongs into every backup.
+Made at the first start with a salt of its own; the salt keys the public person ids, so the file belongs into every
+backup.
 """
 
 import secrets

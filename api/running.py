@@ -31,7 +31,9 @@ def run_service(name: str, create: Callable[[], ASGIApp], host: str, port: int) 
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise ServiceFailed(f"the {name} cannot listen on {host}:{port}: {error.strerror}; give it another port") from error
+        raise ServiceFailed(
+            f"the {name} cannot listen on {host}:{port}: {error.strerror}; give it another port"
+        ) from error
     with listener:
         config = uvicorn.Config(
             create(), http="httptools", lifespan="on", log_level="warning", access_log=False, server_header=False

@@ -17,11 +17,10 @@ from api.guard import Guard
 from api.loading import LoadingStatus, LoadLoop, schedule_refresh
 from api.settings import Settings, allowed_hosts
 from ingest.asgi import ASGIApp
-from ingest.log_writer import LogWriter
-from models.stage_events import build_stage_events
+from models.stage_events import build_stage_events_sql
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadStage
-from warehouse.refresh import RefreshReport, has_touched, refresh_marts
+from warehouse.refresh import RefreshReport, StageEvents, has_touched, refresh_marts
 from warehouse.warehouse import Warehouse
 
 logger = logging.getLogger("onepath.server")
@@ -37,9 +36,7 @@ class Server:
         settings.data.mkdir(parents=True, exist_ok=True)
         self.warehouse = Warehouse(settings.warehouse_path, settings.project.project, settings.warehouse)
         self._decoder = DecoderProcess()
-        loader = Loader(
-            self.warehouse, settings.log_folder, settings.decode, decode=self._decoder, observe=observe
-        )
+        loader = Loader(self.warehouse, settings.log_folder, settings.decode, decode=self._decoder, observe=observe)
         self._load_loop = LoadLoop(loader, settings.warehouse.load_poll_s)
         self._refreshing = threading.Lock()
 
@@ -79,7 +76,8 @@ class Server:
 def refresh_project(warehouse: Warehouse, settings: Settings, *, rebuild: bool = False) -> RefreshReport:
     """Refresh the marts with the stages as configured."""
     with warehouse.snapshot() as snapshot:
-        stage_events = build_stage_events(settings.project.stages, snapshot.event_properties())
+        sql = build_stage_events_sql(settings.project.stages, snapshot.event_properties())
+    stage_events = StageEvents(select=sql, definition=repr(settings.project.stages))
     return refresh_marts(warehouse, stage_events, rebuild=rebuild)
 
 

@@ -29,7 +29,9 @@ class ServerSettings:
 
     host: str = setting("127.0.0.1", "Address the server listens on; on any other than a local one it wants a token.")
     port: int = setting(8107, "Port the server listens on.")
-    allowed_hosts: str = setting("", "Comma-separated Host names to answer to; empty: local names on 127.0.0.1, else any.")
+    allowed_hosts: str = setting(
+        "", "Comma-separated Host names to answer to; empty: local names on 127.0.0.1, else any."
+    )
     token: str = setting("", "Secret that callers send as a bearer token or as the password of basic authentication.")
 
 
@@ -65,7 +67,9 @@ class Settings:
 
     def lines(self) -> Iterator[SettingLine]:
         """Every setting with its value and origin; the token's value is not shown."""
-        yield SettingLine(DATA_VARIABLE, str(self.data), self.origins.get("data", "default"), "Folder of log and warehouse.")
+        yield SettingLine(
+            DATA_VARIABLE, str(self.data), self.origins.get("data", "default"), "Folder of log and warehouse."
+        )
         for section in SECTIONS:
             values = getattr(self, section)
             for each in fields(values):
@@ -78,7 +82,9 @@ class Settings:
             shown = "(set)" if name == "salt" else repr(value)
             yield SettingLine(f"onepath.toml: project.{name}", shown, self.project.origin(name), doc)
         stages = ", ".join(stage.name for stage in self.project.stages)
-        yield SettingLine("onepath.toml: stages", stages, self.project.origin("stages"), "The stages of the sales path, in order.")
+        yield SettingLine(
+            "onepath.toml: stages", stages, self.project.origin("stages"), "The stages of the sales path, in order."
+        )
 
 
 SECTIONS: dict[str, type] = {
@@ -111,7 +117,9 @@ def read_settings(
     origins: dict[str, Origin] = {}
     _refuse_unknown(environment)
     folder = _data_folder(data, environment, origins)
-    sections = {name: _section(name, form, environment, overrides, origins) for name, form in SECTIONS.items()}
+    sections: dict[str, Any] = {
+        name: _section(name, form, environment, overrides, origins) for name, form in SECTIONS.items()
+    }
     project = read_project_file(folder, create=create)
     settings = Settings(data=folder, project=project, origins=origins, **sections)
     _check(settings)
@@ -129,7 +137,11 @@ def _data_folder(data: Path | None, environment: Mapping[str, str], origins: dic
 
 
 def _section(
-    section: str, form: type[T], environment: Mapping[str, str], overrides: Mapping[str, Any], origins: dict[str, Origin]
+    section: str,
+    form: type[T],
+    environment: Mapping[str, str],
+    overrides: Mapping[str, Any],
+    origins: dict[str, Origin],
 ) -> T:
     values: dict[str, Any] = {}
     for name, kind in get_type_hints(form).items():
@@ -172,14 +184,25 @@ def _check(settings: Settings) -> None:
     if settings.collector.port == settings.server.port:
         raise SettingsError(f"collector and server cannot share port {settings.server.port}; give them one each")
     if settings.decode.max_decompressed_bytes < settings.collector.max_body_bytes:
-        raise SettingsError("ONEPATH_DECODE__MAX_DECOMPRESSED_BYTES must not be less than ONEPATH_COLLECTOR__MAX_BODY_BYTES")
-    if settings.collector.stream.strip() != settings.collector.stream or not settings.collector.stream.replace("-", "").isalnum():
-        raise SettingsError(f"ONEPATH_COLLECTOR__STREAM is {settings.collector.stream!r}; use letters, digits and dashes")
+        raise SettingsError(
+            "ONEPATH_DECODE__MAX_DECOMPRESSED_BYTES must not be less than ONEPATH_COLLECTOR__MAX_BODY_BYTES"
+        )
+    if (
+        settings.collector.stream.strip() != settings.collector.stream
+        or not settings.collector.stream.replace("-", "").isalnum()
+    ):
+        raise SettingsError(
+            f"ONEPATH_COLLECTOR__STREAM is {settings.collector.stream!r}; use letters, digits and dashes"
+        )
     token = settings.server.token
     if settings.server.host not in LOOPBACK_HOSTS and not token:
-        raise SettingsError(f"the server on {settings.server.host} wants a token: set {variable_name('server', 'token')}")
+        raise SettingsError(
+            f"the server on {settings.server.host} wants a token: set {variable_name('server', 'token')}"
+        )
     if token and len(token) < MIN_TOKEN_CHARS:
-        raise SettingsError(f"{variable_name('server', 'token')} has {len(token)} characters; use at least {MIN_TOKEN_CHARS}")
+        raise SettingsError(
+            f"{variable_name('server', 'token')} has {len(token)} characters; use at least {MIN_TOKEN_CHARS}"
+        )
 
 
 def allowed_hosts(host: str, configured: str) -> frozenset[str] | None:

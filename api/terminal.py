@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -17,10 +17,13 @@ from api.settings import Settings
 from warehouse.load import LoadReport
 
 
-def _table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
+def _table(
+    *columns: str, title: str | None = None, right: tuple[str, ...] = (), unbroken: tuple[str, ...] = ()
+) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: JustifyMethod = "right" if column in right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in unbroken)
     return table
 
 
@@ -36,7 +39,8 @@ def print_json(out: Console, response: httpx.Response) -> None:
 def print_addresses(out: Console, settings: Settings) -> None:
     """Where to send events and where to click."""
     collector, server = settings.collector, settings.server
-    out.print(f"Send events to  http://{collector.host}:{collector.port}  (Sensors /sa, Segment /v1/batch, native /events)")
+    paths = "(Sensors /sa, Segment /v1/batch, native /events)"
+    out.print(f"Send events to  http://{collector.host}:{collector.port}  {paths}")
     out.print(f"Board           http://{server.host}:{server.port}/")
     out.print(f"API             http://{server.host}:{server.port}/docs")
     out.print("Stop with Ctrl-C.")
@@ -120,8 +124,9 @@ _FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
 
 def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
     """The stages in order."""
-    columns = ("entered", "reached", "of first", "of previous", "skipped", "out of order", "median time")
-    table = _table("stage", *columns, title=title or f"Sales path by {answer['question']['by']}", right=columns)
+    columns = ("entered", "reached", "of\nfirst", "of pre-\nvious", "skipped", "out of\norder", "median\ntime")
+    title = title or f"Sales path by {answer['question']['by']}"
+    table = _table("stage", *columns, title=title, right=columns, unbroken=("stage", *columns))
     for stage in answer["stages"]:
         table.add_row(
             f"{stage['stage_index']}. {stage['stage_name']}",
@@ -140,9 +145,9 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = N
 def print_retention(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
     """One line per cohort; the shares of those who came back in each later period."""
     question = answer["question"]
-    later = [f"{question['unit']} {n}" for n in range(1, question["periods"] + 1)]
-    title = title or f"Retention by {question['unit']} ({question['mode'].replace('_', ' ')})"
-    table = _table("cohort", "size", *later, title=title, right=("size", *later))
+    later = [f"+{n}" for n in range(1, question["periods"] + 1)]
+    title = title or f"Retention by {question['unit']} ({question['mode'].replace('_', ' ')}): who came back n {question['unit']}s later"
+    table = _table("cohort", "size", *later, title=title, right=("size", *later), unbroken=("cohort",))
     for cohort in answer["cohorts"]:
         rates = [_rate(rate) for rate in cohort["retention_rates"][1:]]
         table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
@@ -164,7 +169,9 @@ def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None
         names = " ".join(name for name in (reject["record_type"], reject["event_name"]) if name)
         original = reject["original"][:60] + ("…" if len(reject["original"]) > 60 else "")
         received_at = str(reject["received_at"])[:19].replace("T", " ")
-        table.add_row(received_at, reject["protocol"], reject["reason"], Text(names), Text(reject["detail"]), Text(original))
+        table.add_row(
+            received_at, reject["protocol"], reject["reason"], Text(names), Text(reject["detail"]), Text(original)
+        )
     out.print(table)
 
 
@@ -175,6 +182,9 @@ def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, st
         table.add_row(line.name, Text(line.value), line.origin, line.doc)
     out.print(table)
     name = settings.project.project.name
-    out.print(f"Project: {name!r}. Every write key and token lands in it; its settings are in {settings.data / FILE_NAME}.", highlight=False)
+    out.print(
+        f"Project: {name!r}. Every write key and token lands in it; its settings are in {settings.data / FILE_NAME}.",
+        highlight=False,
+    )
     for what, how in condition:
         out.print(f"{what}: {how}", highlight=False)

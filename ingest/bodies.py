@@ -7,6 +7,8 @@ bytes (seen in recorded traffic of the real clients).
 import base64
 import binascii
 import json
+import math
+import re
 import zlib
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -18,6 +20,9 @@ from ingest.errors import Unreadable
 S = TypeVar("S", bound=msgspec.Struct)
 
 GZIP_MAGIC = b"\x1f\x8b"
+# Arrays with more commas than this are split one by one, so that millions of tiny items never stand in memory at once.
+_MANY_COMMAS = 1_000_000
+_BETWEEN_ITEMS = re.compile(r"[ \t\r\n,]*")
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
@@ -60,31 +65,49 @@ def form_fields(text: bytes | str) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def json_items(data: bytes) -> tuple[list[bytes], Unreadable | None]:
-    """The elements of a JSON array, or the one value, each as its own bytes, and what stopped the reading if it did."""
-    try:
-        if data.lstrip()[:1] == b"[":
-            return [bytes(raw) for raw in msgspec.json.decode(data, type=list[msgspec.Raw])], None
+def json_items(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | None]:
+    """The elements of a JSON array, or the one value, each as its own bytes, and what stopped the reading if it did.
+
+    At most `max_items` are read.
+    """
+    if data.lstrip()[:1] != b"[":
         return [data], None
-    except (msgspec.DecodeError, RecursionError):
-        return _split_leniently(data)
+    if data.count(b",") > _MANY_COMMAS:
+        return _split_leniently(data, max_items)
+    try:
+        raws = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _split_leniently(data, max_items)
+    return [bytes(raw) for raw in raws[:max_items]], _too_many(max_items) if len(raws) > max_items else None
 
 
-def _split_leniently(data: bytes) -> tuple[list[bytes], Unreadable | None]:
+def _split_leniently(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | None]:
     # Python clients send NaN, which is not JSON: one such event must not cost its neighbours.
     text = data.decode("utf-8", "surrogateescape").strip()
     decoder, items, at = json.JSONDecoder(), list[bytes](), 1
     try:
-        while text[at:].lstrip()[:1] not in ("]", ""):
-            at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
+        while (at := _after_gap(text, at)) < len(text) and text[at] != "]":
+            if len(items) == max_items:
+                return items, _too_many(max_items)
             _, end = decoder.raw_decode(text, at)
             items.append(text[at:end].encode("utf-8", "surrogateescape"))
             at = end
     except (ValueError, RecursionError) as error:
         return items, Unreadable("unreadable_body", f"not JSON after {len(items)} messages: {error}")
-    if not text.endswith("]"):
+    if at == len(text):
         return items, Unreadable("unreadable_body", f"the JSON array ends early, after {len(items)} messages")
+    if at < len(text) - 1:
+        return items, Unreadable("unreadable_body", f"more than one JSON array; {len(items)} messages are in the first")
     return items, None
+
+
+def _after_gap(text: str, at: int) -> int:
+    gap = _BETWEEN_ITEMS.match(text, at)
+    return gap.end() if gap is not None else at
+
+
+def _too_many(max_items: int) -> Unreadable:
+    return Unreadable("too_many_messages", f"more than {max_items} messages in a request; those beyond are not read")
 
 
 def read_struct(raw: bytes, form: type[S]) -> S:
@@ -100,12 +123,22 @@ def read_struct(raw: bytes, form: type[S]) -> S:
 
 
 def lenient_json(raw: bytes) -> Any:
-    """JSON as real clients write it: NaN is read as null, and emoji sent as two surrogates (CESU-8) are joined again."""
+    """JSON as real clients write it: NaN is read as null, and emoji sent as two surrogates (CESU-8) are joined again.
+
+    A number too large for a double is read as null too: it could not be written as JSON again.
+    """
     try:
-        value = json.loads(raw.decode("utf-8", "surrogatepass"), parse_constant=lambda _name: None)
+        value = json.loads(
+            raw.decode("utf-8", "surrogatepass"), parse_constant=lambda _name: None, parse_float=_finite_float
+        )
         return _join_surrogates(value)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise Unreadable("unreadable_message", f"not JSON: {error}") from error
+
+
+def _finite_float(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _join_surrogates(value: Any) -> Any:

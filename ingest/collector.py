@@ -6,8 +6,8 @@ such as `/health` and the documentation, is FastAPI's. A request is answered onl
 
 import hashlib
 
-from ingest.asgi import ASGIApp, Receive, Scope, Send
 from ingest.answers import Answer, answer_to, refusal_to
+from ingest.asgi import ASGIApp, Receive, Scope, Send
 from ingest.decode import decode, recognise
 from ingest.errors import LogUnavailable
 from ingest.log_writer import LogWriter

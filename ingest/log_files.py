@@ -105,6 +105,7 @@ def survey_file(path: Path) -> Survey:
         elif frame.kind is FrameKind.OPENING:
             last = max(last, msgspec.msgpack.decode(frame.payload, type=Opening).opened_at_us)
         elif frame.kind is FrameKind.SEAL:
+            last = max(last, msgspec.msgpack.decode(frame.payload, type=Seal).last_received_at_us)
             sealed = True
     return Survey(count, last, end, len(data), sealed)
 
@@ -156,8 +157,10 @@ def read_records(
 
 def _read_from(path: Path, offset: int) -> bytes:
     # TRICKY: the collector may seal the file, which renames it, between our listing and our opening it.
-    if path.suffix == OPEN_SUFFIX and not path.exists():
-        path = path.with_suffix(SEALED_SUFFIX)
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        file = path.with_suffix(SEALED_SUFFIX).open("rb")
+    with file:
         file.seek(offset)
         return file.read()

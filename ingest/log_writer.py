@@ -172,6 +172,7 @@ class LogWriter:
     def _replace_broken_file(self) -> None:
         # After a failed write or fsync the kernel's view of the file is unknown (a later fsync may succeed although
         # pages were dropped), so what was not acknowledged is cut off and the stream goes on in a new file.
+        self._file.close()
         path = file_path(self._folder, self._number, OPEN_SUFFIX)
         if path.exists():
             os.truncate(path, self._end)
@@ -218,11 +219,10 @@ def _lock_stream(folder: Path) -> BinaryIO:
 
 def _recover(folder: Path) -> tuple[int, int]:
     """Repair what a crash left; returns the last arrival in the stream (0 if none) and the next file's number."""
-    files = list_files(folder)
-    last = 0
-    for log_file in files:
+    for log_file in list_files(folder):
         if not log_file.is_sealed:
-            last = max(last, repair_tail(log_file.path).last_received_at_us)
-    if files and not last:
-        last = survey_file(files[-1].path).last_received_at_us
-    return last, files[-1].number + 1 if files else 1
+            repair_tail(log_file.path)
+    files = list_files(folder)
+    # A crash while a file was begun leaves one without any arrival: look further back.
+    arrivals = (survey_file(log_file.path).last_received_at_us for log_file in reversed(files))
+    return next(filter(None, arrivals), 0), files[-1].number + 1 if files else 1

@@ -11,7 +11,7 @@ from models.calendar import ALL_TIME, Calendar, Period
 from models.errors import QuestionError, require_choice
 from models.matching import Stage, SubjectKind
 from models.sales_path_sql import build_stage_entries_query, build_stage_totals_query
-from models.sql import PropertyColumns
+from models.sql import Absent, PropertyColumns
 from warehouse.reader import EventProperty, Snapshot
 
 MAX_STAGES = 30
@@ -86,7 +86,9 @@ def build_stage_entries_sql(question: SalesPathQuestion, calendar: Calendar, pro
     )
 
 
-def build_sales_path_sql(question: SalesPathQuestion, calendar: Calendar, properties: list[EventProperty]) -> str:
+def build_sales_path_sql(
+    question: SalesPathQuestion, calendar: Calendar, properties: list[EventProperty], absent: Absent = "refuse"
+) -> str:
     """One row per stage, without asking the warehouse; raises QuestionError."""
     return build_stage_totals_query(
         stages=question.stages,
@@ -94,13 +96,18 @@ def build_sales_path_sql(question: SalesPathQuestion, calendar: Calendar, proper
         window_s=question.window_s,
         by=question.by,
         calendar=calendar,
-        columns=PropertyColumns(properties),
+        columns=PropertyColumns(properties, absent=absent),
     )
 
 
-def answer_sales_path(question: SalesPathQuestion, calendar: Calendar, snapshot: Snapshot) -> SalesPathAnswer:
-    """Ask one snapshot of the warehouse; raises QuestionError when the question cannot be answered as asked."""
-    sql = build_sales_path_sql(question, calendar, snapshot.event_properties())
+def answer_sales_path(
+    question: SalesPathQuestion, calendar: Calendar, snapshot: Snapshot, absent: Absent = "refuse"
+) -> SalesPathAnswer:
+    """Ask one snapshot of the warehouse; raises QuestionError when the question cannot be answered as asked.
+
+    With `absent` "missing", a stage may filter on a property that no event has carried yet.
+    """
+    sql = build_sales_path_sql(question, calendar, snapshot.event_properties(), absent)
     rows: list[dict[str, Any]] = snapshot.query(sql).to_pylist()
     stages = tuple(StageTotals(**row) for row in rows)
     return SalesPathAnswer(

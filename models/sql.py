@@ -6,7 +6,7 @@ Fixed text is parsed; whatever a question brings in (names, values, times) enter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache, reduce
-from typing import cast
+from typing import Literal, cast
 
 import sqlglot
 from sqlglot import exp
@@ -15,6 +15,9 @@ from models.calendar import Calendar, Period, TimeUnit
 from models.errors import UnknownPropertyError
 from models.matching import EventMatch, Operator, PropertyFilter, Scalar, SubjectKind, wanted_values
 from warehouse.reader import EventProperty
+
+Absent = Literal["refuse", "missing"]
+"""A property that no event has carried yet: an error in a question, merely missing in a configured stage."""
 
 DIALECT = "duckdb"
 COMPARISONS: Mapping[Operator, type[exp.Binary]] = {"gt": exp.GT, "gte": exp.GTE, "lt": exp.LT, "lte": exp.LTE}
@@ -83,20 +86,27 @@ def render(ctes: Mapping[str, exp.Query], final: exp.Select, materialized: Itera
 class PropertyColumns:
     """The properties events carry, found by name in whatever case it is written."""
 
-    def __init__(self, properties: Iterable[EventProperty]) -> None:
+    def __init__(self, properties: Iterable[EventProperty], *, absent: Absent = "refuse") -> None:
         self._by_name = {known.name.lower(): known for known in properties}
+        self._absent = absent
 
     def find(self, name: str) -> EventProperty:
         """The property of that name; raises UnknownPropertyError with names close to it."""
-        try:
-            return self._by_name[name.lower()]
-        except KeyError:
-            raise UnknownPropertyError(name, (known.name for known in self._by_name.values())) from None
+        known = self._by_name.get(name.lower())
+        if known is None and self._absent == "refuse":
+            raise UnknownPropertyError(name, (known.name for known in self._by_name.values()))
+        return known or EventProperty(name, "text")
+
+    def value(self, name: str) -> exp.Expr:
+        """The property's column; null for one that no event has carried yet, where that is allowed."""
+        known = self.find(name)
+        if name.lower() not in self._by_name:
+            return exp.cast(exp.null(), exp.DataType.Type.VARCHAR)
+        return exp.column(exp.to_identifier(known.name, quoted=True), table="properties")
 
     def text(self, name: str) -> exp.Expr:
         """The property as text: numbers without a needless fraction, a list as its items joined by commas."""
-        known = self.find(name)
-        return fragment(_TEXT_FORMS[known.type], column=_column_of(known))
+        return fragment(_TEXT_FORMS[self.find(name).type], column=self.value(name))
 
 
 _TEXT_FORMS = {
@@ -105,10 +115,6 @@ _TEXT_FORMS = {
     "number": r"regexp_replace(cast($column as varchar), '\.0$', '')",
     "list": "array_to_string($column, ', ')",
 }
-
-
-def _column_of(known: EventProperty) -> exp.Expr:
-    return exp.column(exp.to_identifier(known.name, quoted=True), table="properties")
 
 
 def match_condition(match: EventMatch, columns: PropertyColumns) -> exp.Expr:
@@ -128,7 +134,7 @@ def filter_condition(condition: PropertyFilter, columns: PropertyColumns) -> exp
     if condition.op in OPPOSITES:
         opposite = PropertyFilter(condition.property, OPPOSITES[condition.op], condition.value)
         return exp.not_(filter_condition(opposite, columns))
-    column = _column_of(columns.find(condition.property))
+    column = columns.value(condition.property)
     if condition.op == "is_not_set":
         return fragment("$column is null", column=column)
     if condition.op == "is_set":
@@ -144,7 +150,7 @@ def _holds(condition: PropertyFilter, columns: PropertyColumns) -> exp.Expr:
     if condition.op == "contains":
         text = columns.text(condition.property)
         return fragment("contains(lower($text), lower($wanted))", text=text, wanted=_text_of(wanted[0]))
-    number = _column_of(known) if known.type == "number" else _number_in(known, columns)
+    number = columns.value(known.name) if known.type == "number" else _number_in(known, columns)
     return COMPARISONS[condition.op](this=number, expression=literal(float(wanted[0])))
 
 
@@ -155,7 +161,7 @@ def _number_in(known: EventProperty, columns: PropertyColumns) -> exp.Expr:
 def _equals_any(known: EventProperty, wanted: tuple[Scalar, ...], columns: PropertyColumns) -> exp.Expr:
     texts = [literal(_text_of(value)) for value in wanted]
     if known.type == "list":
-        return fragment("list_has_any($column, $texts)", column=_column_of(known), texts=exp.array(*texts))
+        return fragment("list_has_any($column, $texts)", column=columns.value(known.name), texts=exp.array(*texts))
     if len(texts) == 1:
         return exp.EQ(this=columns.text(known.name), expression=texts[0])
     return exp.In(this=columns.text(known.name), expressions=texts)

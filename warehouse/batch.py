@@ -18,8 +18,8 @@ from ingest.message import Identity, Message, Reject, message_id
 from ingest.record import Act, Position, Record
 from ingest.settings import DecodeSettings
 from warehouse.identity import by_priority
-from warehouse.watermark import StreamMark, Watermark
 from warehouse.properties import PropertyBatch, PropertyColumns, PropertyType
+from warehouse.watermark import StreamMark, Watermark
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _read_streams(request: BatchRequest) -> list[tuple[str, _Found]]:
             last_us = found[-1].record.received_at_us
             horizon_us = last_us if horizon_us is None else min(horizon_us, last_us)
     merged = [(stream, each) for stream, found in by_stream.items() for each in found]
-    merged.sort(key=lambda pair: (pair[1].record.received_at_us, pair[1].position))
+    merged.sort(key=lambda pair: log_order(pair[1].record.received_at_us, pair[1].position))
     # Past the end of a stream that was cut short, another stream's records may not be next in canonical order.
     return [pair for pair in merged if horizon_us is None or pair[1].record.received_at_us <= horizon_us]
 

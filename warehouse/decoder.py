@@ -1,8 +1,10 @@
-"""The decoder process: decoding beside the server, because one busy Python thread slows every small query many times over."""
+"""The decoder process: decoding beside the server, where it cannot slow the small queries down."""
 
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
 
@@ -29,4 +31,16 @@ class DecoderProcess:
 
 def _start() -> ProcessPoolExecutor:
     # spawn: a forked child would share the locks of DuckDB's threads.
-    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    # A killed server cannot end its child, and the child would wait for work for ever.
+    parent = parent_process()
+    assert parent is not None, "the decoder runs in a child process"
+
+    def wait() -> None:
+        parent.join()
+        os._exit(0)
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()

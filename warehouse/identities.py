@@ -4,6 +4,7 @@ The graph in memory is a cache of the ledger: links that come in canonical order
 late stream, a retraction, a start) folds the whole ledger anew.
 """
 
+from collections import deque
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,8 +13,8 @@ import pyarrow as pa
 
 from ingest.message import Identity
 from warehouse.frames import registered, table_of
-from warehouse.identity import SAME_VALUE_KEYS, IdentityGraph, Link, LinkOutcome, founder_person_id
-from warehouse.interning import Interned, NewIdentity, known_identities
+from warehouse.identity import IdentityGraph, Link, LinkOutcome, founder_person_id
+from warehouse.interning import Interned, NewIdentity
 from warehouse.statements import read_statement
 
 _CANDIDATES = {"left_identity_id": pa.uint32(), "right_identity_id": pa.uint32()}
@@ -56,20 +57,30 @@ class Identities:
         return founder_person_id(self._salt, new.identity, new.incarnation)
 
     def apply(
-        self, new: list[NewIdentity], links: list[BatchLink], orders: list[str]
+        self, interned: Interned, links: list[BatchLink], orders: list[str]
     ) -> tuple[list[AppliedLink], set[int]]:
-        """Add identities and links in canonical order; `orders` is the log order by row.
+        """Add identities, links and unbinds in canonical order; `orders` is the log order by row.
 
         Returns the links with their outcomes, and the identities that changed persons.
         """
-        for each in new:
-            self._graph.add(each.identity_id, each.identity, orders[each.row])
-        applied, moved = list[AppliedLink](), set[int]()
-        for link in links:
-            outcome, changed = self._graph.apply(Link(link.left, link.right, orders[link.row]))
+        graph = self._graph
+        for each in interned.new:
+            place = interned.identities_of_row[each.row].index(each.identity_id)
+            graph.add(each.identity_id, each.identity, f"{orders[each.row]}/{place:06d}")
+        applied, moved, unbound = list[AppliedLink](), set[int](), deque(interned.unbound)
+        for link in sorted(links, key=self._canonical_order):
+            while unbound and unbound[0][1] < link.row:
+                graph.release(unbound.popleft()[0])
+            outcome, changed = graph.apply(Link(link.left, link.right, orders[link.row]))
             applied.append(AppliedLink(link, outcome))
             moved.update(changed)
+        for identity_id, _ in unbound:
+            graph.release(identity_id)
         return applied, moved
+
+    def _canonical_order(self, link: BatchLink) -> tuple[int, bool, list[str]]:
+        # An implied link stands before the explicit ones of the same message; dense ids say nothing about order.
+        return link.row, link.kind == "message", sorted(self._graph.first_order[each] for each in link[:2])
 
     def store_founders(self, connection: duckdb.DuckDBPyConnection, moved: set[int]) -> None:
         """Write the persons of identities that changed theirs."""
@@ -96,23 +107,27 @@ class Identities:
         graph, outcomes = IdentityGraph(), list[tuple[int, int, str]]()
         for identity_id, key, value, order in connection.execute(read_statement("load/all_identities")).fetchall():
             graph.add(identity_id, Identity(key, value), order)
+        unbinds = deque(connection.execute(read_statement("load/all_unbinds")).fetchall())
         for left, right, order, is_retracted in connection.execute(read_statement("load/all_links")).fetchall():
+            while unbinds and unbinds[0][1] < order:
+                graph.release(unbinds.popleft()[0])
             outcome: LinkOutcome = "retracted"
             if not is_retracted:
                 outcome, _ = graph.apply(Link(left, right, order))
             outcomes.append((left, right, outcome))
+        for identity_id, _ in unbinds:
+            graph.release(identity_id)
         return graph, outcomes
 
 
-def batch_links(connection: duckdb.DuckDBPyConnection, interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
-    """Pairs of identities that this batch links, each with its first message here, in canonical order."""
+def batch_links(interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
+    """Pairs of identities that this batch links, each with its first message here."""
     candidates: dict[tuple[int, int], BatchLink] = {}
-    for link in [*_same_value_links(connection, interned.new), *_message_links(interned, unbind_rows)]:
+    for link in [*_same_value_links(interned), *_message_links(interned, unbind_rows)]:
         known = candidates.get(link[:2])
         if known is None or link.row < known.row:
             candidates[link[:2]] = link
-    # An implied link stands before the explicit ones of the same message.
-    return sorted(candidates.values(), key=lambda link: (link.row, link.kind == "message", link[:2]))
+    return list(candidates.values())
 
 
 def unseen_links(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) -> list[BatchLink]:
@@ -120,6 +135,12 @@ def unseen_links(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) 
     with registered(connection, "candidates", table_of([link[:2] for link in links], _CANDIDATES)):
         unseen = set(connection.execute(read_statement("load/unseen_links")).fetchall())
     return [link for link in links if link[:2] in unseen]
+
+
+def has_retracted(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) -> bool:
+    """Whether an operator has taken one of `links` back before it came. Their identities must be written already."""
+    with registered(connection, "candidates", table_of([link[:2] for link in links], _CANDIDATES)):
+        return bool(connection.execute(read_statement("load/retracted_links")).fetchall())
 
 
 def _message_links(interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
@@ -131,17 +152,8 @@ def _message_links(interned: Interned, unbind_rows: set[int]) -> list[BatchLink]
     ]
 
 
-def _same_value_links(connection: duckdb.DuckDBPyConnection, new: list[NewIdentity]) -> list[BatchLink]:
-    twinned = [each for each in new if each.identity.key in SAME_VALUE_KEYS]
-    twins = [Identity(SAME_VALUE_KEYS[each.identity.key], each.identity.value) for each in twinned]
-    known = known_identities(connection, twins)
-    live = {twins[index]: identity_id for index, (identity_id, _) in known.items() if identity_id is not None}
-    links = []
-    for each, twin in zip(twinned, twins, strict=True):
-        twin_id = live.get(twin)
-        if twin_id is not None:
-            links.append(
-                BatchLink(min(each.identity_id, twin_id), max(each.identity_id, twin_id), "same_value", each.row)
-            )
-        live[each.identity] = each.identity_id
-    return links
+def _same_value_links(interned: Interned) -> list[BatchLink]:
+    return [
+        BatchLink(min(new_id, twin_id), max(new_id, twin_id), "same_value", row)
+        for new_id, twin_id, row in interned.twins
+    ]

@@ -36,6 +36,12 @@ _DEVICE_KEYS = frozenset(
 SAME_VALUE_KEYS = {LOGIN_ID: ANONYMOUS_ID, ANONYMOUS_ID: LOGIN_ID}
 
 
+def twin_of(identity: Identity) -> Identity | None:
+    """The identity that would be the same one under another key, if the key has such a counterpart."""
+    key = SAME_VALUE_KEYS.get(identity.key)
+    return Identity(key, identity.value) if key is not None else None
+
+
 def priority(key: str) -> int:
     """Rank of an identity key; the lowest of an event's identities is the one it belongs to."""
     return _PRIORITY.get(key, 4 if key in _DEVICE_KEYS else 3)
@@ -64,21 +70,34 @@ class Link(NamedTuple):
 class IdentityGraph:
     """Persons as a function of the links applied so far.
 
-    `apply` must see links in canonical order; `first_order` of an identity is the log order of its first sighting.
+    `apply` and `release` must see links and unbinds in canonical order; `first_order` of an identity is the log order
+    of its first sighting, with its place in that message.
     """
 
     founder_of: dict[int, int] = field(default_factory=dict)
+    first_order: dict[int, str] = field(default_factory=dict)
     _members: dict[int, list[int]] = field(default_factory=dict)
-    _first_order: dict[int, str] = field(default_factory=dict)
     _single_values: dict[int, dict[str, str]] = field(default_factory=dict)
+    _single_identities: dict[int, Identity] = field(default_factory=dict)
 
     def add(self, identity_id: int, identity: Identity, first_order: str) -> None:
         """A new identity: a person of its own until a link says otherwise."""
         self.founder_of[identity_id] = identity_id
         self._members[identity_id] = [identity_id]
-        self._first_order[identity_id] = first_order
-        single = identity.key in SINGLE_VALUED_KEYS
-        self._single_values[identity_id] = {identity.key: identity.value} if single else {}
+        self.first_order[identity_id] = first_order
+        self._single_values[identity_id] = {}
+        if identity.key in SINGLE_VALUED_KEYS:
+            self._single_identities[identity_id] = identity
+            self._single_values[identity_id] = {identity.key: identity.value}
+
+    def release(self, identity_id: int) -> None:
+        """An identity was unbound: its past stays with its person, who may have another value of its key now."""
+        identity = self._single_identities.get(identity_id)
+        if identity is None:
+            return
+        values = self._single_values[self.founder_of[identity_id]]
+        if values.get(identity.key) == identity.value:
+            del values[identity.key]
 
     def apply(self, link: Link) -> tuple[LinkOutcome, list[int]]:
         """Apply one link; returns what became of it and the identities whose founder changed."""
@@ -88,11 +107,11 @@ class IdentityGraph:
         if self._conflict(left, right):
             return "refused", []
         survivor, loser = (left, right) if self._seniority(left) < self._seniority(right) else (right, left)
-        both_existed = self._first_order[loser] < link.order
+        both_existed = self.first_order[loser] < link.order
         return ("merged" if both_existed else "joined"), self._absorb(survivor, loser)
 
     def _seniority(self, founder: int) -> tuple[str, int]:
-        return self._first_order[founder], founder
+        return self.first_order[founder], founder
 
     def _conflict(self, left: int, right: int) -> bool:
         ours, theirs = self._single_values[left], self._single_values[right]

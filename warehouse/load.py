@@ -18,7 +18,7 @@ from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
 from warehouse.duplicates import Content, RecentContents, find_duplicates
 from warehouse.frames import registered, table_of
-from warehouse.identities import AppliedLink, BatchLink, Identities, batch_links, unseen_links
+from warehouse.identities import AppliedLink, BatchLink, Identities, batch_links, has_retracted, unseen_links
 from warehouse.interning import Interned, intern_pairs
 from warehouse.properties import DUCKDB_TYPES, PropertyType
 from warehouse.statements import read_statement
@@ -29,7 +29,8 @@ LoadStage = Literal["begun", "stored", "committed"]
 Decoder = Callable[[BatchRequest], DecodedBatch]
 
 _ACCEPTED = {"row": pa.uint32(), "identity_id": pa.uint32()}
-_SIGHTINGS = {"row": pa.uint32(), "identity_id": pa.uint32()}
+_SIGHTINGS = {"row": pa.uint32(), "identity_id": pa.uint32(), "place": pa.uint32()}
+_UNBOUND = {"identity_id": pa.uint32(), "row": pa.uint32()}
 _NEW_IDENTITIES = {
     "identity_id": pa.uint32(),
     "identity_key": pa.string(),
@@ -143,9 +144,13 @@ class Loader:
         self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, interned: Interned, *, must_rebuild: bool
     ) -> set[int]:
         """Write identities and links; returns the identities whose person changed."""
-        all_links = batch_links(connection, interned, set(batch.unbind_rows))
+        all_links = batch_links(interned, set(batch.unbind_rows))
         links = unseen_links(connection, all_links)
-        sightings = [(row, each) for row, identities in interned.identities_of_row.items() for each in identities]
+        sightings = [
+            (row, each, place)
+            for row, identities in interned.identities_of_row.items()
+            for place, each in enumerate(identities)
+        ]
         new = [
             (
                 each.identity_id,
@@ -162,18 +167,16 @@ class Loader:
         ):
             connection.execute(read_statement("load/see_identities"))
             connection.execute(read_statement("load/insert_identities"))
-        if must_rebuild:
+        with registered(connection, "unbound", table_of(interned.unbound, _UNBOUND)):
+            connection.execute(read_statement("load/unbind_identities"))
+        if must_rebuild or has_retracted(connection, links):
             _store_links(connection, [AppliedLink(link, "confirmed") for link in links])
             _advance_links(connection, all_links)
             changed = self._identities.rebuild(connection)
         else:
-            applied, changed = self._identities.apply(interned.new, links, batch.messages["log_order"].to_pylist())
+            applied, changed = self._identities.apply(interned, links, batch.messages["log_order"].to_pylist())
             _store_links(connection, applied)
             self._identities.store_founders(connection, changed)
-        if interned.unbound:
-            connection.execute(
-                "update store.identities set is_unbound = true where list_contains(?, identity_id)", [interned.unbound]
-            )
         return changed
 
     def _store_messages(self, connection: duckdb.DuckDBPyConnection, load_id: int, changed: set[int]) -> None:

@@ -1,6 +1,7 @@
 """Refreshing the marts: the days that loads touched are computed anew, and the result equals a full rebuild.
 
-A mart is `sql/marts/NAME.sql`, a SELECT with a column `event_date`; its rows of a day depend on nothing but the events view.
+A mart is `sql/marts/NAME.sql`, a SELECT with a column `event_date`; its rows of a day depend on nothing but the
+events view.
 """
 
 import hashlib
@@ -44,7 +45,9 @@ def refresh_marts(warehouse: Warehouse, stage_events: StageEvents, *, rebuild: b
         if rebuild:
             connection.execute("create or replace temp table refresh_dates as select distinct event_date from events")
         else:
-            connection.execute(f"create or replace temp table refresh_dates as {read_statement('refresh/touched_dates')}")
+            connection.execute(
+                f"create or replace temp table refresh_dates as {read_statement('refresh/touched_dates')}"
+            )
         for name, select in marts.items():
             _refresh_mart(connection, name, select, is_rebuild=rebuild)
         connection.execute("delete from store.touched_identities")
@@ -58,7 +61,9 @@ def refresh_marts(warehouse: Warehouse, stage_events: StageEvents, *, rebuild: b
 def has_touched(warehouse: Warehouse) -> bool:
     """Whether a load has touched anything since the last refresh."""
     with warehouse.snapshot() as snapshot:
-        found = snapshot.query("select exists (from store.touched_identities) or exists (from store.touched_accounts) as touched")
+        found = snapshot.query(
+            "select exists (from store.touched_identities) or exists (from store.touched_accounts) as touched"
+        )
     return bool(found["touched"][0].as_py())
 
 
@@ -68,9 +73,8 @@ def _refresh_mart(connection: duckdb.DuckDBPyConnection, name: str, select: str,
         connection.execute(f"create or replace table {table} as {select}")
         return
     connection.execute(f"delete from {table} where event_date in (select event_date from refresh_dates)")
-    connection.execute(
-        f"insert into {table} by name select * from ({select}) where event_date in (select event_date from refresh_dates)"
-    )
+    touched = "where event_date in (select event_date from refresh_dates)"
+    connection.execute(f"insert into {table} by name select * from ({select}) {touched}")
 
 
 def _create_view(name: str, select: str) -> str:

@@ -62,7 +62,9 @@ class DuckDBSnapshot:
     def rejects(self, limit: int, reason: str | None = None) -> pa.Table:
         """What was refused, newest first, of one reason or of all."""
         with self._limited():
-            return self._cursor.sql(read_statement("rejects"), params={"reason": reason, "limit": limit}).to_arrow_table()
+            return self._cursor.sql(
+                read_statement("rejects"), params={"reason": reason, "limit": limit}
+            ).to_arrow_table()
 
     def marks(self) -> Watermark:
         """The watermark, stream by stream."""

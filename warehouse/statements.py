@@ -27,6 +27,8 @@ def list_statements(folder: str) -> list[str]:
 
 def with_literals(statement: str, parameters: dict[str, str]) -> str:
     """`statement` with each `$name` of `parameters` replaced by a text literal."""
+    if not any(f"${name}" in statement for name in parameters):
+        return statement
     tree = sqlglot.parse_one(statement, dialect="duckdb")
 
     def literal(node: exp.Expression) -> exp.Expression:

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from api import terminal
 from api.asking import Ask, project_path
-from api.demo.story import Story
 from api.settings import Settings
 
 RETENTION_WEEKS = 8
@@ -24,7 +23,7 @@ select
 """
 
 
-def print_report(out: Console, settings: Settings, ask: Ask, story: Story) -> None:
+def print_report(out: Console, settings: Settings, ask: Ask) -> None:
     """Ask the running server as any user would, and print its answers."""
     _print_arrivals(out, ask("GET", project_path(settings, "arrivals")).json())
     answer = ask("POST", project_path(settings, "sql"), {"sql": _TOTALS}).json()
@@ -48,6 +47,10 @@ def _print_arrivals(out: Console, rows: list[dict[str, Any]]) -> None:
     table.add_column("messages", justify="right")
     for row in rows:
         table.add_row(
-            row["protocol"], row["record_type"] or "(unreadable)", row["outcome"], row["reason"] or "", f"{row['message_count']:,}"
+            row["protocol"],
+            row["record_type"] or "(unreadable)",
+            row["outcome"],
+            row["reason"] or "",
+            f"{row['message_count']:,}",
         )
     out.print(table)

@@ -13,7 +13,7 @@ from api.asking import Ask, answers, project_path
 from api.demo.calls import STAGES, Stage
 from api.demo.report import print_report
 from api.demo.senders import post
-from api.demo.story import Story, tell
+from api.demo.story import tell
 from api.errors import ApiError
 from api.project_file import FILE_NAME, default_project_file
 from api.running import both_services
@@ -41,8 +41,8 @@ def run_demo(
     settings = read_settings(folder, {"collector.port": collector_port, "server.port": server_port})
     started = time.monotonic()
     with both_services(settings) as check, answers(settings) as (ask, _):
-        story = _play(out, settings, ask, scale)
-        print_report(out, settings, ask, story)
+        _play(out, settings, ask, scale)
+        print_report(out, settings, ask)
         out.print(f"All of this took {time.monotonic() - started:.0f} seconds.", style="dim", highlight=False)
         if then is not None:
             terminal.print_addresses(out, settings)
@@ -61,7 +61,7 @@ def _fresh_folder(data: Path | None) -> Path:
     return folder
 
 
-def _play(out: Console, settings: Settings, ask: Ask, scale: float) -> Story:
+def _play(out: Console, settings: Settings, ask: Ask, scale: float) -> None:
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=out) as progress:
         telling = progress.add_task("Writing the story", total=1)
@@ -76,7 +76,6 @@ def _play(out: Console, settings: Settings, ask: Ask, scale: float) -> Story:
         refreshing = progress.add_task("Refreshing the marts", total=1)
         ask("POST", project_path(settings, "refresh"))
         progress.update(refreshing, completed=1)
-    return story
 
 
 def _wait_until_loaded(settings: Settings, ask: Ask, show: Callable[[int], None]) -> None:

@@ -44,7 +44,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
-    items, stopped = json_items(body)
+    items, stopped = json_items(body, settings.max_messages)
     reader.read(items, lambda index, item: _interpret(reader, index, item))
     if stopped is not None:
         reader.refuse(stopped, body)

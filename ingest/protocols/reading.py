@@ -32,9 +32,6 @@ class Reader:
         for item in items:
             index, self._next_index = self._next_index, self._next_index + 1
             try:
-                if index >= self.settings.max_messages:
-                    limit = self.settings.max_messages
-                    raise Unreadable("too_many_messages", f"message {index + 1} of a request; at most {limit} are read")
                 self.decoded.messages.append(check_message(interpret(index, item), self.received_at_us, self.settings))
             except Unreadable as refusal:
                 self.refuse(refusal, item, index)

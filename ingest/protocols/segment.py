@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import lenient_json, maybe_gunzip, read_struct
+from ingest.bodies import json_items, lenient_json, maybe_gunzip, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Message, PropertyChange, Source
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities
@@ -64,7 +64,7 @@ _CONTEXT_PROPERTIES = {
 class Envelope(msgspec.Struct):
     """A batch; the messages stay bytes until each is read on its own."""
 
-    batch: list[msgspec.Raw]
+    batch: msgspec.Raw
     sent_at: Any = msgspec.field(default=None, name="sentAt")
 
 
@@ -91,31 +91,40 @@ class SegmentMessage(msgspec.Struct, rename="camel"):
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
     """All messages of one request; a body that is not what it promises becomes one reject."""
     reader = Reader("segment", record.received_at_us, settings)
+    call = next((name for end, name in SINGLE_PATHS.items() if request.path.rstrip("/").endswith(end)), None)
     try:
-        items, sent_at, call = _messages(maybe_gunzip(request.body, settings.max_decompressed_bytes), request.path)
+        body = maybe_gunzip(request.body, settings.max_decompressed_bytes)
+        batch, sent_at = (body, None) if call else _open_batch(body)
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
+    items, stopped = ([body], None) if call else json_items(batch, settings.max_messages)
     reader.read(items, lambda index, item: _interpret(reader, index, item, sent_at, call))
+    if stopped is not None:
+        reader.refuse(stopped, body)
     return reader.decoded
 
 
-def _messages(body: bytes, path: str) -> tuple[list[bytes], Any, str | None]:
-    call = next((name for end, name in SINGLE_PATHS.items() if path.rstrip("/").endswith(end)), None)
-    if call is not None:
-        return [body], None, call
+def _open_batch(body: bytes) -> tuple[bytes, Any]:
+    """The JSON array of messages in a batch, and when it was sent."""
     try:
         envelope = msgspec.json.decode(body, type=Envelope)
-        return [bytes(raw) for raw in envelope.batch], envelope.sent_at, None
+        batch, sent_at = bytes(envelope.batch), envelope.sent_at
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+        batch, sent_at = _open_leniently(body)
+    if batch[:1] != b"[":
+        raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
+    return batch, sent_at
+
+
+def _open_leniently(body: bytes) -> tuple[bytes, Any]:
     try:
         value = lenient_json(body)
     except Unreadable as refusal:
         raise Unreadable("unreadable_body", refusal.detail) from refusal
-    if not isinstance(value, dict) or not isinstance(value.get("batch"), list):
+    if not isinstance(value, dict):
         raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
-    return [json.dumps(item).encode() for item in value["batch"]], value.get("sentAt"), None
+    return json.dumps(value.get("batch")).encode(), value.get("sentAt")
 
 
 def _interpret(reader: Reader, index: int, item: bytes, batch_sent_at: Any, call: str | None) -> Message:

@@ -70,7 +70,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     except Unreadable as refusal:
         reader.refuse(refusal, request.body or request.query.encode())
         return reader.decoded
-    items, stopped = json_items(data)
+    items, stopped = json_items(data, settings.max_messages)
     reader.read(items, lambda index, item: _interpret(reader, index, item))
     if stopped is not None:
         reader.refuse(stopped, data)
@@ -135,10 +135,11 @@ def _event_name(sent: SensorsMessage) -> str | None:
 def _identities(sent: SensorsMessage, properties: dict[str, Any]) -> tuple[Identity, ...]:
     if sent.type in _ITEM_OPERATIONS:
         return ()
-    if sent.identities:
-        return unique_identities(sent.identities.items())
-    if sent.login_id is not None or sent.anonymous_id is not None:
-        return unique_identities([(LOGIN_ID, sent.login_id), (ANONYMOUS_ID, sent.anonymous_id)])
+    # Ids that are there but empty must not hide the next best ones.
+    if found := unique_identities((sent.identities or {}).items()):
+        return found
+    if found := unique_identities([(LOGIN_ID, sent.login_id), (ANONYMOUS_ID, sent.anonymous_id)]):
+        return found
     if sent.type == "track_signup":
         return unique_identities([(LOGIN_ID, sent.distinct_id), (ANONYMOUS_ID, sent.original_id)])
     is_login = properties.get("$is_login_id") is True

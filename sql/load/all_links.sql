@@ -39,5 +39,5 @@ inner join store.identities as rights
 order by
     links.log_order,
     links.link_kind = 'message',
-    links.left_identity_id,
-    links.right_identity_id
+    least(lefts.log_order, rights.log_order),
+    greatest(lefts.log_order, rights.log_order)

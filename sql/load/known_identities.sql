@@ -2,7 +2,7 @@
 -- Grain: one row per pair that was ever seen; identity_id is null when every incarnation is unbound. Reads `pairs`.
 select
     pairs.pair,
-    max(known.identity_id) filter (where not known.is_unbound) as identity_id,
+    max(known.identity_id) filter (where known.unbound_order is null) as identity_id,
     max(known.incarnation) as incarnation,
 from pairs
 inner join store.identities as known

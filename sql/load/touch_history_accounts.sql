@@ -1,5 +1,6 @@
--- Purpose: note the accounts of persons whose identities or accounts changed, from the person's first day on.
--- Grain: one row per account and person affected. Reads `changed_identities`.
+-- Purpose: note the accounts of persons whose identities or accounts changed, from the first day of any of them on: what one
+-- person loses in a split, such as an account, touches days before the other's first.
+-- Grain: one row per account. Reads `changed_identities`.
 -- Parameters: timezone (text).
 insert into store.touched_accounts by name
 with affected_persons as (
@@ -18,7 +19,7 @@ with affected_persons as (
 
 select
     memberships.account_id,
-    min(affected_persons.from_date) as from_date,
+    (select min(from_date) from affected_persons) as from_date,
 from store.memberships as memberships
 inner join store.identities as identities
     on memberships.identity_id = identities.identity_id

@@ -18,13 +18,14 @@ create table store.watermark (
     received_at_us bigint not null,
 );
 
--- One row per (key, value, incarnation) ever seen; `identity_id` is dense and never leaves the warehouse.
+-- One row per (key, value, incarnation) ever seen; `identity_id` is dense and never leaves the warehouse. `log_order` is that
+-- of its first message with its place there; `unbound_order` that of the message that unbound it, if one did.
 create table store.identities (
     identity_id uinteger not null,
     identity_key varchar not null,
     identity_value varchar not null,
     incarnation uinteger not null,
-    is_unbound boolean not null,
+    unbound_order varchar,
     first_seen_at timestamp not null,
     last_seen_at timestamp not null,
     log_order varchar not null,

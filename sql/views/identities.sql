@@ -6,7 +6,7 @@ select
     identity_value,
     person_id,
     incarnation,
-    is_unbound,
+    unbound_order is not null as is_unbound,
     first_seen_at,
     last_seen_at,
 from store.identities

@@ -38,7 +38,8 @@ value_changes as (
         target_id,
         property_name,
         operation,
-        json_extract(changes, '$."' || replace(property_name, '"', '\"') || '"') as value,
+        -- A JSON pointer: a path ('$."name"') cannot name every property, such as "", "\" and "*".
+        json_extract(changes, '/' || replace(replace(property_name, '~', '~0'), '/', '~1')) as value,
         called_at,
         log_order,
     from named_changes

@@ -1,0 +1,75 @@
+"""What the page shows, read in one snapshot by the models that answer the API and the command line."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from api.endpoints import SalesPathRequest, ServerParts, calendar_of, to_question
+from models.errors import QuestionError
+from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
+from models.sales_path import SalesPathAnswer, answer_sales_path
+from warehouse.errors import BadSql, QueryTimeout
+from warehouse.snapshot import DuckDBSnapshot
+
+RETENTION_QUESTION = RetentionQuestion(unit="week", periods=8, mode="first_time")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Stands where an answer would; the reason is a sentence for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class BoardNumbers:
+    """Everything on the page, of one moment. `as_of` is the newest arrival loaded, None when nothing ever arrived."""
+
+    watermark: str
+    as_of: datetime | None
+    message_counts: Mapping[str, int]
+    """Messages that arrived, by outcome as in the view `arrivals`: event, call, duplicate, rejected."""
+    persons: SalesPathAnswer | Unanswered
+    accounts: SalesPathAnswer | Unanswered
+    retention: RetentionAnswer | Unanswered
+
+
+def read_numbers(server: ServerParts) -> BoardNumbers:
+    """Ask all questions of one snapshot; one that cannot be answered does not keep the others from it."""
+    settings = server.settings
+    calendar = calendar_of(settings)
+    with server.warehouse.snapshot() as snapshot:
+        return BoardNumbers(
+            watermark=snapshot.watermark,
+            as_of=_newest_arrival(snapshot),
+            message_counts=_message_counts(snapshot),
+            persons=_answered(
+                lambda: answer_sales_path(to_question(SalesPathRequest(by="person"), settings), calendar, snapshot)
+            ),
+            accounts=_answered(
+                lambda: answer_sales_path(to_question(SalesPathRequest(by="account"), settings), calendar, snapshot)
+            ),
+            retention=_answered(lambda: answer_retention(RETENTION_QUESTION, calendar, snapshot)),
+        )
+
+
+def _answered(ask: Callable[[], Answer]) -> Answer | Unanswered:
+    try:
+        return ask()
+    except (QuestionError, BadSql, QueryTimeout) as error:
+        return Unanswered(str(error))
+
+
+def _newest_arrival(snapshot: DuckDBSnapshot) -> datetime | None:
+    arrivals_us = [mark.received_at_us for mark in snapshot.marks().values()]
+    return datetime.fromtimestamp(max(arrivals_us) / 1_000_000, UTC) if arrivals_us else None
+
+
+def _message_counts(snapshot: DuckDBSnapshot) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for row in snapshot.query("select * from arrivals order by all").to_pylist():
+        counts[row["outcome"]] += row["message_count"]
+    return counts

@@ -1,0 +1,391 @@
+"""The board as people meet it: the same numbers as the API, in both languages, with nothing from elsewhere."""
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Formatter
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.sync_api import Browser
+
+from api.board.charts import draw_heat_map
+from api.board.formats import Formats
+from api.board.pages import create_board
+from api.board.texts import STAGE_LABELS, TEXTS, Language, choose_language
+from api.endpoints import create_api
+from api.loading import LoadingStatus
+from api.project_file import FILE_NAME
+from api.settings import Settings, read_settings
+from ingest.log_writer import LogWriter
+from ingest.record import Request
+from models.retention import RetentionCohort
+from tests.browser import Visit, open_browser, visit
+from warehouse.load import Loader
+from warehouse.refresh import RefreshReport
+from warehouse.warehouse import Warehouse
+
+ARRIVED_AT = datetime(2026, 6, 30, 4, 30, tzinfo=UTC)
+IDLE = LoadingStatus("idle")
+HOSTILE_NAME = """</text><script>alert("1")</script>'&"""
+STAGES = """
+[[stages]]
+name = "reach"
+any_of = [{ event = "Met" }]
+[[stages]]
+name = "trial"
+any_of = [{ event = "Tried" }]
+[[stages]]
+name = "pay"
+any_of = [{ event = "Paid" }]
+"""
+STAGE_FIELDS = (
+    *("entered", "reached", "furthest_here", "skipped", "out_of_order"),
+    *("conversion_rate", "step_conversion_rate", "median_time_from_previous_s"),
+)
+
+STORY = [
+    # Ann of school A walks the whole path, and is there again three weeks later.
+    ("ann", "Met", "2026-06-01T01:00:00Z", "A"),
+    ("ann", "Tried", "2026-06-04T05:00:00Z", "A"),
+    ("ann", "Paid", "2026-06-10T05:00:00Z", "A"),
+    ("ann", "Met", "2026-06-23T01:00:00Z", "A"),
+    # Bo of school B pays without a trial.
+    ("bo", "Met", "2026-06-02T01:00:00Z", "B"),
+    ("bo", "Paid", "2026-06-09T01:00:00Z", "B"),
+    # Cy and Di belong to no school; Di comes a week later, by the local calendar: it is Monday in Shanghai already.
+    ("cy", "Met", "2026-06-03T01:00:00Z", None),
+    ("di", "Met", "2026-06-07T17:00:00Z", None),
+    ("di", "Tried", "2026-06-07T17:00:45Z", None),
+]
+
+
+@dataclass
+class Parts:
+    """A server without loops: what the endpoints and the board need of one."""
+
+    settings: Settings
+    warehouse: Warehouse
+    loading: LoadingStatus = IDLE
+
+    def refresh(self, *, rebuild: bool = False) -> RefreshReport:
+        raise NotImplementedError("no page of the board refreshes anything")
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board being served, with everybody in `STORY` on it."""
+
+    url: str
+
+    def ask(self, path: str, question: dict[str, Any]) -> Any:
+        response = httpx.post(f"{self.url}/api/v1/projects/default/{path}", json=question)
+        response.raise_for_status()
+        return response.json()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    with serve_story(tmp_path_factory.mktemp("board"), STAGES) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def seen(board: Board, browser: Browser) -> Iterator[Visit]:
+    """The page in English on a wide screen, for all who only look."""
+    with visit(browser, board.url) as visited:
+        yield visited
+
+
+@contextmanager
+def serve_story(
+    folder: Path, stages: str, messages: list[Any] | None = None, loading: LoadingStatus = IDLE
+) -> Iterator[Board]:
+    """Log, load and serve the story (or other messages) with these stages, until the block ends."""
+    (folder / FILE_NAME).write_text(f'[project]\nsalt = "a salt for the tests"\n{stages}', encoding="utf-8")
+    settings = read_settings(folder, environment={})
+    with ExitStack() as stack:
+        log = LogWriter(settings.log_folder, "collector", clock_us=lambda: int(ARRIVED_AT.timestamp() * 1_000_000))
+        stack.callback(log.close)
+        if messages is None:
+            messages = [to_message(*each) for each in STORY]
+        if messages:
+            log.append(Request("POST", "/events", "", {}, "192.0.2.1", json.dumps(messages).encode()))
+        warehouse = Warehouse(":memory:", settings.project.project, settings.warehouse)
+        stack.callback(warehouse.close)
+        Loader(warehouse, settings.log_folder, settings.decode).load_all()
+        yield stack.enter_context(serve(Parts(settings, warehouse, loading)))
+
+
+def to_message(person: str, event: str, event_at: str, account: str | None) -> dict[str, Any]:
+    """One line of the story in Onepath's own form."""
+    identities = {"$identity_login_id": person}
+    return {"event_name": event, "identities": identities, "event_at": event_at, "account_id": account}
+
+
+@contextmanager
+def serve(parts: Parts) -> Iterator[Board]:
+    """The API and the board on a free port, until the block ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI):  # type: ignore[no-untyped-def]  # an async generator of nothing
+        yield
+
+    app = create_api(parts, lifespan)
+    app.include_router(create_board(parts))
+    server = uvicorn.Server(uvicorn.Config(app, ws="none", log_level="warning", access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # listening already: early requests wait in its queue
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Board(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def read_path(seen: Visit, table: str) -> list[dict[str, Any]]:
+    """The rows of a sales path's table, as the API writes them."""
+    rows = []
+    for position, name in enumerate(seen.attributes(f"[data-table={table}] tbody tr", "data-stage"), start=1):
+        row = f"[data-table={table}] tbody tr:nth-child({position})"
+        cells = dict(
+            zip(seen.attributes(f"{row} td", "data-field"), seen.attributes(f"{row} td", "data-value"), strict=True)
+        )
+        rows.append({"stage_name": name, **{field: json.loads(cells[field] or "null") for field in STAGE_FIELDS}})
+    return rows
+
+
+def read_retention(seen: Visit) -> list[dict[str, Any]]:
+    """The rows of the retention table, as the API writes them."""
+    rows = []
+    for position, cohort_date in enumerate(seen.attributes("[data-table=retention] tbody tr", "data-cohort"), start=1):
+        row = f"[data-table=retention] tbody tr:nth-child({position})"
+        (size,) = seen.attributes(f"{row} [data-field=cohort_size]", "data-value")
+        counts = seen.attributes(f"{row} [data-field=retained]", "data-count")
+        rates = seen.attributes(f"{row} [data-field=retained]", "data-rate")
+        rows.append(
+            {
+                "cohort_date": cohort_date,
+                "cohort_size": int(size or "0"),
+                "retained_counts": [int(count or "") for count in counts],
+                "retention_rates": [json.loads(rate or "null") for rate in rates],
+            }
+        )
+    return rows
+
+
+@pytest.mark.parametrize("by", ["person", "account"])
+def test_the_sales_path_on_the_page_is_the_api_s(board: Board, seen: Visit, by: str) -> None:
+    table = f"{by}s"
+
+    answer = board.ask("sales-path", {"by": by})
+
+    assert read_path(seen, table) == [
+        {key: value for key, value in stage.items() if key != "stage_index"} for stage in answer["stages"]
+    ]
+    assert seen.attributes(f"#{table} .total", "data-value") == [str(answer["subject_count"])]
+    assert seen.page.locator(f"#{table} [data-sql]").all_text_contents() == [each["sql"] for each in answer["sql"]]
+
+
+def test_retention_on_the_page_is_the_api_s(board: Board, seen: Visit) -> None:
+    answer = board.ask("retention", {"unit": "week", "periods": 8, "mode": "first_time"})
+
+    assert read_retention(seen) == answer["cohorts"]
+    assert seen.page.locator("#retention [data-sql]").all_text_contents() == [each["sql"] for each in answer["sql"]]
+
+
+def test_people_read_the_numbers_in_their_own_form(seen: Visit) -> None:
+    assert seen.texts(".facts dd") == ["30 Jun 2026 12:30", "Asia/Shanghai", "9"]
+    # Ann tried after 3 d 4 h, Di after 45 seconds; Bo skipped the trial.
+    rows = [f"[data-table=persons] tbody tr:nth-child({row}) :is(th, td)" for row in (1, 2)]
+    assert seen.texts(rows[0]) == ["Reach", "4", "–", "100 %", "–", "4", "1", "0", "0"]
+    assert seen.texts(rows[1]) == ["Trial", "3", "75.0 %", "75.0 %", "1 d 14 h", "2", "1", "1", "0"]
+    words = " | ".join(seen.texts("#persons svg text"))
+    assert words == "Reach | 4 | Trial | 75.0 % · 1 d 14 h | 3 | Pay | 66.7 % · 6 d | 2"
+    # Of Ann, Bo and Cy, who came in the first week, two were back in the second and one in the fourth.
+    first_row = seen.texts("[data-table=retention] tbody tr:nth-child(1) :is(th, td)")
+    assert first_row[:6] == ["1 Jun 2026", "3", "3 100 %", "2 66.7 %", "0 0 %", "1 33.3 %"]
+
+
+def test_the_page_is_quiet_and_asks_nobody_else(board: Board, seen: Visit) -> None:
+    seen.page.wait_for_load_state("networkidle")
+
+    assert seen.problems == []
+    assert {urlsplit(url).netloc for url in seen.requested_urls} == {urlsplit(board.url).netloc}
+    assert {urlsplit(url).path for url in seen.requested_urls} == {"/", "/board.css", "/board.svg"}
+    assert seen.page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") != "0px"
+
+
+def test_on_a_phone_only_the_tables_scroll_sideways(board: Board, browser: Browser) -> None:
+    with visit(browser, f"{board.url}/?lang=zh", width_px=400) as seen:
+        assert seen.page.evaluate("document.documentElement.scrollWidth") == 400
+        assert seen.page.evaluate("document.querySelector('.scroller').scrollWidth") > 400
+        assert seen.problems == []
+
+
+def test_a_reader_gets_the_language_of_the_browser_and_can_change_it(board: Board, browser: Browser) -> None:
+    with visit(browser, board.url, locale="zh-CN") as seen:
+        assert seen.page.locator("html").get_attribute("lang") == "zh-CN"
+        assert seen.texts("h2") == ["个人销售路径", "账户销售路径", "新用户周留存"]
+        assert seen.texts("[data-table=persons] tbody th") == ["触达 reach", "试用 trial", "付费 pay"]
+        assert seen.texts("[data-field=median_time_from_previous_s]")[1] == "1 天 14 小时"
+        assert seen.texts(".facts dd") == ["2026年6月30日 12:30", "Asia/Shanghai", "9"]
+
+        seen.page.get_by_role("link", name="English").click()
+
+        assert seen.page.locator("html").get_attribute("lang") == "en"
+        assert seen.texts("h2") == [TEXTS["en"][part] for part in ("persons", "accounts", "retention")]
+        assert seen.problems == []
+
+
+def test_everything_has_a_name_for_those_who_listen(seen: Visit) -> None:
+    for name in ("Sales path of persons", "Sales path of accounts", "Weekly retention of new persons"):
+        assert seen.page.get_by_role("region", name=name, exact=True).count() == 1
+        assert seen.page.get_by_role("img", name=re.compile(name)).count() == 1
+    assert seen.page.get_by_role("table").count() == 3
+    assert seen.page.get_by_role("table", name="Sales path of persons, stage by stage").count() == 1
+    assert None not in seen.attributes("table th", "scope")
+
+
+def test_an_empty_warehouse_says_how_to_send_the_first_event(tmp_path: Path, browser: Browser) -> None:
+    with serve_story(tmp_path, STAGES, messages=[]) as empty, visit(browser, empty.url) as seen:
+        assert seen.texts("h2") == ["Onepath is ready for the first event."]
+        (command,) = seen.texts(".command")
+        assert command.startswith("curl http://127.0.0.1:8106/events ")
+        assert '{"event_name": "Met", "identities": {"$identity_login_id": "u1"}}' in command
+        assert seen.page.locator("table").count() == 0
+        assert seen.problems == []
+
+
+def test_where_everything_was_refused_the_page_points_to_the_reasons(tmp_path: Path) -> None:
+    with serve_story(tmp_path, STAGES, messages=[{"event_name": "Met"}]) as refused:
+        page = httpx.get(refused.url).text
+
+    assert "1 came in and could not be accepted" in page
+    assert 'href="/api/v1/projects/default/rejects"' in page
+
+
+def test_a_hostile_stage_name_stays_a_name(tmp_path: Path, browser: Browser) -> None:
+    stages = STAGES.replace('"trial"', f"'''{HOSTILE_NAME}'''")
+
+    with serve_story(tmp_path, stages) as served, visit(browser, served.url) as seen:
+        assert seen.attributes("[data-table=persons] tbody tr", "data-stage") == ["reach", HOSTILE_NAME, "pay"]
+        assert seen.texts("[data-table=persons] tbody th")[1] == HOSTILE_NAME
+        assert seen.page.locator("script").count() == 0
+        assert seen.problems == []
+
+
+def test_what_cannot_be_answered_is_a_sentence_in_its_place(tmp_path: Path) -> None:
+    # No event has ever carried minutes, so neither path can be computed; retention can.
+    stages = STAGES.replace(
+        'event = "Paid"', 'event = "Paid", where = [{ property = "minutes", op = "gte", value = 20 }]'
+    )
+    failing = LoadingStatus("failing", "the disk <is> full")
+
+    with serve_story(tmp_path, stages, loading=failing) as served:
+        page = httpx.get(served.url).text
+
+    assert page.count("This part has no numbers: No event has a property &#39;minutes&#39;") == 2
+    assert 'data-table="retention"' in page
+    assert "do not grow: the disk &lt;is&gt; full" in page
+
+
+def test_without_an_account_the_page_says_what_makes_one(tmp_path: Path) -> None:
+    with serve_story(tmp_path, STAGES, messages=[to_message("cy", "Met", "2026-06-03T01:00:00Z", None)]) as served:
+        page = httpx.get(served.url, headers={"accept-language": "zh"}).text
+
+    assert "事件带上 account_id 即归入该账户" in page
+
+
+def test_the_page_forbids_the_browser_everything_it_does_not_need(board: Board) -> None:
+    headers = httpx.get(board.url).headers
+
+    assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'; img-src 'self'")
+    assert headers["cache-control"] == "no-store"
+    assert "/board.css" not in httpx.get(f"{board.url}/openapi.json").json()["paths"]
+
+
+def test_both_languages_say_the_same_things_with_the_same_blanks() -> None:
+    def blanks(text: str) -> set[str | None]:
+        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+    english, chinese = ({key: blanks(text) for key, text in texts.items()} for texts in TEXTS.values())
+    assert english == chinese
+    assert STAGE_LABELS["en"].keys() == STAGE_LABELS["zh"].keys()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "accept_language", "language"),
+    [
+        (None, "", "en"),
+        (None, "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        (None, "en;q=0.5, zh;q=0.7", "zh"),
+        (None, "fr, zh;q=0, *;q=0.1", "en"),
+        (None, "zh;q=high", "en"),
+        ("en", "zh", "en"),
+        ("zh-TW", "en", "zh"),
+        ("fr", "zh", "zh"),
+    ],
+)
+def test_a_language_is_chosen_by_name_then_by_the_browser(
+    wanted: str | None, accept_language: str, language: Language
+) -> None:
+    assert choose_language(wanted, accept_language) == language
+
+
+@pytest.mark.parametrize(
+    ("value_s", "english", "chinese"),
+    [
+        (None, "–", "–"),
+        (0, "0 s", "0 秒"),
+        (45.4, "45 s", "45 秒"),
+        (59.7, "1 min", "1 分钟"),
+        (3 * 3600 + 59.9 * 60, "4 h", "4 小时"),
+        (76 * 3600 + 1700, "3 d 4 h", "3 天 4 小时"),
+        (2 * 86_400 + 300, "2 d", "2 天"),
+    ],
+)
+def test_durations_are_written_in_their_two_largest_units(value_s: float | None, english: str, chinese: str) -> None:
+    assert Formats("en", "UTC").duration(value_s) == english
+    assert Formats("zh", "UTC").duration(value_s) == chinese
+
+
+def test_a_rounded_rate_never_claims_all_or_nobody() -> None:
+    show = Formats("en", "UTC")
+
+    assert [show.whole_rate(rate) for rate in (0, 0.001, 0.123, 0.999, 1, None)] == ["0", "<1", "12", ">99", "100", "–"]
+    assert [show.rate(rate) for rate in (0, 0.123, 0.9999, 1, None)] == ["0 %", "12.3 %", "100.0 %", "100 %", "–"]
+
+
+def test_the_heat_map_is_a_triangle_that_ends_with_the_newest_week() -> None:
+    first, second = datetime(2026, 6, 1).date(), datetime(2026, 6, 8).date()  # noqa: DTZ001  # only the dates matter
+    cohorts = (
+        RetentionCohort(first, 4, (4, 2), (1.0, 0.5)),
+        RetentionCohort(second, 0, (0,), (None,)),
+    )
+
+    heat_map = draw_heat_map(cohorts, periods=2)
+
+    assert [(row.cohort_date, row.cohort_size) for row in heat_map.rows] == [(first, 4), (second, 0)]
+    assert [[(cell.left, cell.level, cell.is_newest_week) for cell in row.cells] for row in heat_map.rows] == [
+        [(30.0, 5, True)],
+        [],
+    ]
+    assert heat_map.columns == (30.0, 65.0)
