@@ -50,8 +50,8 @@ def warn_of_backlog(backlog: Backlog | None) -> None:
     """On stderr: what the answer does not hold yet, when no server loads it."""
     if backlog is not None and backlog.record_count:
         Console(stderr=True).print(
-            f"onepath: no server runs, and {backlog.record_count:,} requests ({backlog.byte_count:,} bytes) of the log are "
-            "not loaded yet; `onepath load --once` loads them",
+            f"onepath: no server runs, and {backlog.record_count:,} requests ({backlog.byte_count:,} bytes) of the log "
+            "are not loaded yet; `onepath load --once` loads them",
             style="yellow",
             highlight=False,
             soft_wrap=True,
@@ -146,7 +146,8 @@ def print_retention(out: Console, answer: dict[str, Any], title: str | None = No
     """One line per cohort; the shares of those who came back in each later period."""
     question = answer["question"]
     later = [f"+{n}" for n in range(1, question["periods"] + 1)]
-    title = title or f"Retention by {question['unit']} ({question['mode'].replace('_', ' ')}): who came back n {question['unit']}s later"
+    mode = question["mode"].replace("_", " ")
+    title = title or f"Retention by {question['unit']} ({mode}): who came back n {question['unit']}s later"
     table = _table("cohort", "size", *later, title=title, right=("size", *later), unbroken=("cohort",))
     for cohort in answer["cohorts"]:
         rates = [_rate(rate) for rate in cohort["retention_rates"][1:]]

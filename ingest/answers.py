@@ -9,10 +9,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingest.errors import RejectReason
 from ingest.message import Decoded, Message, Protocol, Reject, message_id
 from ingest.record import Position, Request
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+_WHOLE_BODY: frozenset[RejectReason] = frozenset(
+    {"unreadable_body", "unreadable_message", "decompressed_too_large", "body_too_large"}
+)
 
 
 class Answer(NamedTuple):
@@ -53,9 +58,11 @@ def _sensors(request: Request) -> Answer:
 
 
 def _segment(decoded: Decoded, request: Request) -> Answer:
-    if decoded.messages or not decoded.rejects:
+    # A readable batch of bad messages is a success to this client: they are kept as rejects, and a refusal would be
+    # told to the application as lost data.
+    reject = next((reject for reject in decoded.rejects if reject.reason in _WHOLE_BODY), None)
+    if decoded.messages or reject is None:
         return Answer(200, b'{"success":true}', "application/json")
-    reject = decoded.rejects[0]
     body = msgspec.json.encode({"success": False, "code": reject.reason, "message": reject.detail})
     return Answer(413 if request.cut else 400, body, "application/json")
 

@@ -1,4 +1,5 @@
-"""Starts a real service that kills itself (SIGKILL) at a chosen moment: `python -m tests.fault_launcher collect written 7`.
+"""Starts a real service that kills itself (SIGKILL) at a chosen moment: `python -m tests.fault_launcher collect
+written 7`.
 
 The moments are the stages that `LogWriter` and `Loader` report: the only seam, the rest is the product as it ships.
 """

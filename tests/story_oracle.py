@@ -23,7 +23,8 @@ class StageRow:
     """One stage of the sales path over all subjects.
 
     A subject enters a stage at its first matching event. It has reached every stage up to the furthest one entered;
-    those it has reached but never entered are skipped. A stage is out of order when a later one was entered before it.
+    those it has reached but never entered are skipped. A stage is out of order when it was entered before an earlier
+    one.
     """
 
     name: str
@@ -53,7 +54,7 @@ def sales_path(calls: Iterable[Call], subject: Subject) -> list[StageRow]:
 def _stage_row(index: int, walks: list[dict[int, datetime]]) -> StageRow:
     entered = [walk for walk in walks if index in walk]
     reached = [walk for walk in walks if max(walk) >= index]
-    out_of_order = [walk for walk in entered if any(walk[later] < walk[index] for later in walk if later > index)]
+    out_of_order = [walk for walk in entered if any(walk[earlier] > walk[index] for earlier in walk if earlier < index)]
     steps = [
         (walk[index + 1] - walk[index]).total_seconds()
         for walk in entered

@@ -1,8 +1,8 @@
 """kill -9 under load: what was answered is there once, whoever dies and when.
 
-Several clients of three families keep posting and, as real ones do, send a request again until it is answered. The services
-are killed at seeded moments: most between writing and answering or inside a load (the process kills itself there), the others
-from outside at any moment. The short form runs with all tests; `make test-faults` runs the long one.
+Several clients of three families keep posting and, as real ones do, send a request again until it is answered. The
+services are killed at seeded moments: most between writing and answering or inside a load (the process kills itself
+there), the others from outside at any moment. The short form runs with all tests; `make test-faults` runs the long one.
 """
 
 import base64
@@ -33,7 +33,9 @@ CLIENTS = 4
 EVENTS_PER_REQUEST = 6
 START_TIMEOUT_S = 60.0
 GIVE_UP_AFTER_S = 240.0
-PAUSE_S = 0.01
+PAUSE_S = 0.02
+# How many times a service reaches the chosen stage before it dies there.
+FIRST_TO_LAST = {"collect": (20, 200), "serve": (1, 6)}
 MOST_REQUESTS = 100_000
 
 
@@ -221,7 +223,7 @@ def kill_repeatedly(house: House, name: str, stages: list[str], times: int, seed
     for number in range(times):
         house.trace.unlink(missing_ok=True)
         from_outside = number % 3 == 2
-        stage, count = (NEVER, 0) if from_outside else (rng.choice(stages), rng.randint(1, 6))
+        stage, count = (NEVER, 0) if from_outside else (rng.choice(stages), rng.randint(*FIRST_TO_LAST[name]))
         with house.service(name, stage, count) as child:
             if from_outside and house.wait_until_healthy(name, child):
                 time.sleep(rng.uniform(0.0, 0.2))  # any moment of its life

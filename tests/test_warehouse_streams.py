@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity
@@ -33,7 +33,7 @@ from warehouse.identity import founder_person_id
 from warehouse.refresh import refresh_marts
 from warehouse.warehouse import Warehouse
 
-FEW = settings(max_examples=10, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=10, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 MARTS = ("daily_activity", "sales_path_daily", "acquisition_daily")
 
 Timed = tuple[int, Request | Act]
@@ -61,7 +61,13 @@ MOMENTS = st.sampled_from([None, *(f"2026-{day}:00:00Z" for day in ("10-30T08", 
 ACCOUNTS = st.sampled_from([None, None, "school-1", "school-2"])
 
 
-def messages(identities: st.SearchStrategy[dict[str, str]], keys: Sequence[str | None]) -> st.SearchStrategy[Any]:
+PROPERTIES = st.dictionaries(NAMES, VALUES, max_size=2)
+PLAIN_PROPERTIES = st.fixed_dictionaries({}, optional={"plan": st.sampled_from(["free", "paid"])})
+
+
+def messages(
+    identities: st.SearchStrategy[dict[str, str]], properties: st.SearchStrategy[Any], keys: Sequence[str | None]
+) -> st.SearchStrategy[Any]:
     events = st.fixed_dictionaries(
         {
             "event_name": st.sampled_from(["reach", "pay", "look"]),
@@ -69,7 +75,7 @@ def messages(identities: st.SearchStrategy[dict[str, str]], keys: Sequence[str |
             "event_at": MOMENTS,
             "account_id": ACCOUNTS,
             "dedupe_key": st.sampled_from(keys),
-            "properties": st.dictionaries(NAMES, VALUES, max_size=2),
+            "properties": properties,
         }
     )
     calls = st.fixed_dictionaries(
@@ -78,13 +84,13 @@ def messages(identities: st.SearchStrategy[dict[str, str]], keys: Sequence[str |
             "identities": identities,
             "event_at": MOMENTS,
             "account_id": ACCOUNTS,
-            "properties": st.dictionaries(NAMES, VALUES, max_size=2),
+            "properties": properties,
         }
     )
     return st.one_of(events, events, events, calls)
 
 
-MESSAGES = messages(IDENTITIES, [None, None, None, "k1", "k2"])
+MESSAGES = messages(IDENTITIES, PROPERTIES, [None, None, None, "k1", "k2"])
 REQUESTS = st.lists(MESSAGES, min_size=1, max_size=3).map(lambda each: native(*each))
 SIDES = st.sampled_from([{ANONYMOUS_ID: "d1"}, {LOGIN_ID: "u1"}, {LOGIN_ID: "x"}, {"$identity_mobile": "138"}])
 ENTRIES: st.SearchStrategy[Request | Act] = st.one_of(
@@ -127,7 +133,7 @@ def _load_with_restarts(log: StoryLog) -> Warehouse:
     return warehouse
 
 
-LATE_MESSAGES = messages(PLAIN_IDENTITIES, [None])
+LATE_MESSAGES = messages(PLAIN_IDENTITIES, PLAIN_PROPERTIES, [None])
 
 
 @FEW
