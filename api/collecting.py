@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api.guard import Guard
 from api.native_docs import describe_native_endpoint
@@ -27,7 +28,7 @@ def create_collector(settings: Settings, observe: Callable[[WriteStage], None] =
         yield
         writer.close()
 
-    rest = FastAPI(title=COLLECTOR_TITLE, lifespan=lifespan)
+    rest = FastAPIOffline(title=COLLECTOR_TITLE, lifespan=lifespan)
 
     @rest.get("/health")
     async def health() -> dict[str, str]:

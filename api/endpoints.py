@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi_offline import FastAPIOffline
 
 from api.backlog import Backlog, measure_backlog
 from api.loading import LoadingStatus
@@ -89,7 +90,7 @@ class Health:
 
 def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncContextManager[None]]) -> FastAPI:
     """The API of one server; `lifespan` runs it."""
-    app = FastAPI(title="Onepath", description=DESCRIPTION, version="1", lifespan=lifespan)
+    app = FastAPIOffline(title="Onepath", description=DESCRIPTION, version="1", lifespan=lifespan)
 
     @app.get("/health")
     def health() -> Health:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import duckdb
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from ingest.errors import IngestError
@@ -53,7 +52,7 @@ class LoadLoop:
     def _load_once(self) -> bool:
         try:
             report = self._loader.load_next()
-        except (IngestError, WarehouseError, duckdb.Error, OSError) as error:
+        except (IngestError, WarehouseError, OSError) as error:
             if str(error) != self.status.problem:
                 logger.exception("loading failed and is tried again")
             self.status = LoadingStatus("failing", str(error))

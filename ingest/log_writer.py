@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -116,8 +117,10 @@ class LogWriter:
             self._closing = True
             self._wake.notify()
         self._thread.join()
-        if not self._is_broken:  # a broken file is repaired by the next start
-            self._seal_file()
+        with suppress(OSError):  # what cannot be sealed now is repaired by the next start
+            if not self._is_broken:
+                self._seal_file()
+            self._file.close()
         self._lock_file.close()
 
     def _enqueue(self, entry: Request | Act, settle: Settle) -> None:

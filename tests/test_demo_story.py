@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-import story_oracle
+from tests import story_oracle
 
 import api.demo
 from api.demo.calls import ANONYMOUS, DAYS, FIRST_DATE, LOGIN, MOBILE, STAGES, ZONE, Call, Identity, week_of

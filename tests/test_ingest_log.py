@@ -3,8 +3,9 @@
 import errno
 import os
 import threading
+import zlib
+from asyncio import ensure_future, gather, run, sleep
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_arrival_grows_strictly_while_the_clock_stands_still_or_jumps_back(tmp_p
 
 
 def test_files_are_sealed_when_full_and_nothing_is_lost_between_them(tmp_path: Path) -> None:
-    positions = write(tmp_path, *"abcdef", max_file_bytes=200)
+    positions = write(tmp_path, *"abcdef", max_file_bytes=100)
     assert bodies(tmp_path) == list("abcdef")
     assert positions[-1].file > 2
     assert files(tmp_path) == [f"{number:012d}.log" for number in range(1, positions[-1].file + 1)]
@@ -189,8 +190,6 @@ def test_frame_of_a_later_format_asks_for_an_upgrade() -> None:
     frame = bytearray(encode_frame(FrameKind.RECORD, b"new"))
     later = bytearray(encode_frame(FrameKind.RECORD, b"new"))
     later[0] = FORMAT_VERSION + 1
-    import zlib
-
     later[6:10] = zlib.crc32(b"new", zlib.crc32(bytes(later[:6]))).to_bytes(4, "little")
     with pytest.raises(UnknownFormat, match="log format 2 at offset 100.*upgrade"):
         list(read_frames(bytes(later), 100))
@@ -283,18 +282,19 @@ def test_many_senders_share_a_sync(tmp_path: Path) -> None:
             first_is_written.set()
             may_sync.wait(timeout=30)
 
-    writer = LogWriter(tmp_path, "collector", clock_us=FixedClock(), observe=observe)
-    with ThreadPoolExecutor(41) as senders:
-        first = senders.submit(writer.append, request("0"))
+    async def send() -> list[Position]:
+        first = ensure_future(writer.append_async(request("0")))
+        await sleep(0)  # the requests are in the queue when their senders first wait
         first_is_written.wait(timeout=30)
-        others = [senders.submit(writer.append, request(str(number))) for number in range(1, 41)]
-        while len(writer._waiting) < 40:  # noqa: SLF001 - nothing else says that all of them stand in the queue
-            pass
+        others = [ensure_future(writer.append_async(request(str(number)))) for number in range(1, 41)]
+        await sleep(0)
         assert not first.done()
         may_sync.set()
-        positions = [each.result(timeout=30) for each in (first, *others)]
+        return await gather(first, *others)
+
+    writer = LogWriter(tmp_path, "collector", clock_us=FixedClock(), observe=observe)
+    positions = run(send())
     writer.close()
     assert Counter(stages) == {"written": 2, "synced": 2}
-    assert len(set(positions)) == 41
-    by_position = {position: record.request for position, _, record in read_records(tmp_path, "collector", 0, 0, EVERYTHING)}
-    assert [by_position[position] for position in positions] == [request(str(number)) for number in range(41)]
+    found = {position: record.request for position, _, record in read_records(tmp_path, "collector", 0, 0, EVERYTHING)}
+    assert [found[position] for position in positions] == [request(str(number)) for number in range(41)]

@@ -1,0 +1,40 @@
+# Everything on a fresh machine with Python 3.11 or newer: `make demo` to see it, `make test` to check it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo up test test-faults lint lock clean
+
+demo: .venv/ready
+	$(BIN)/onepath demo $(ARGS)
+
+up: .venv/ready
+	$(BIN)/onepath up $(ARGS)
+
+test: .venv/ready lint
+	$(BIN)/pytest $(ARGS)
+
+# kill -9 of collector and server, 20 times each, under load; the seed is printed.
+test-faults: .venv/ready
+	$(BIN)/pytest -m slow -s tests/test_faults.py $(ARGS)
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# requirements.lock names versions and hashes but no registry, so it installs from any mirror.
+lock: .venv/ready
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" --upgrade -o requirements.lock
+
+clean:
+	rm -rf .venv demo-data demo-data-* onepath-data
+
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Onepath needs Python 3.11 or newer; name one, as in: make demo PYTHON=python3.11")'
+	@echo "Setting up .venv (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch .venv/ready
