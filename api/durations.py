@@ -20,12 +20,14 @@ def parse_duration(text: str) -> float:
 
 
 def duration_text(seconds: float | None) -> str:
-    """A duration in its two largest units, such as `3 d 4 h`; a dash for none."""
+    """A duration in its largest unit and the next one, such as `3 d 4 h`; a dash for none."""
     if seconds is None:
         return "–"
+    sizes = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)]
+    first = next((index for index, (_, size) in enumerate(sizes) if seconds >= size), len(sizes) - 1)
     rest, parts = round(seconds), list[str]()
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+    for unit, size in sizes[first : first + 2]:
         count, rest = divmod(rest, size)
-        if count or (unit == "s" and not parts):
+        if count or not parts:
             parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
+    return " ".join(parts)

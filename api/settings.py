@@ -5,6 +5,7 @@ A start with an unknown, malformed or contradictory setting does not start.
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -120,10 +121,9 @@ def read_settings(
     sections: dict[str, Any] = {
         name: _section(name, form, environment, overrides, origins) for name, form in SECTIONS.items()
     }
+    _check(**sections)
     project = read_project_file(folder, create=create)
-    settings = Settings(data=folder, project=project, origins=origins, **sections)
-    _check(settings)
-    return settings
+    return Settings(data=folder, project=project, origins=origins, **sections)
 
 
 def _data_folder(data: Path | None, environment: Mapping[str, str], origins: dict[str, Origin]) -> Path:
@@ -171,38 +171,38 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"{variable} is no setting of Onepath; `onepath doctor` lists them all")
 
 
-def _check(settings: Settings) -> None:
-    for section in SECTIONS:
-        values = getattr(settings, section)
+def _check(
+    collector: CollectorSettings, decode: DecodeSettings, warehouse: WarehouseSettings, server: ServerSettings
+) -> None:
+    for section, values in {"collector": collector, "decode": decode, "warehouse": warehouse, "server": server}.items():
         for each in fields(values):
             value = getattr(values, each.name)
             if isinstance(value, int | float) and not 0 < value < float("inf"):
                 raise SettingsError(f"{variable_name(section, each.name)} is {value}; it must be more than 0")
-    for section, port in (("collector", settings.collector.port), ("server", settings.server.port)):
+    for section, port in (("collector", collector.port), ("server", server.port)):
         if port > 65_535:
             raise SettingsError(f"{variable_name(section, 'port')} is {port}; a port is at most 65535")
-    if settings.collector.port == settings.server.port:
-        raise SettingsError(f"collector and server cannot share port {settings.server.port}; give them one each")
-    if settings.decode.max_decompressed_bytes < settings.collector.max_body_bytes:
-        raise SettingsError(
-            "ONEPATH_DECODE__MAX_DECOMPRESSED_BYTES must not be less than ONEPATH_COLLECTOR__MAX_BODY_BYTES"
+    if collector.port == server.port:
+        raise SettingsError(f"collector and server cannot share port {server.port}; give them one each")
+    if decode.max_decompressed_bytes < collector.max_body_bytes:
+        smaller, larger = (
+            variable_name("decode", "max_decompressed_bytes"),
+            variable_name("collector", "max_body_bytes"),
         )
-    if (
-        settings.collector.stream.strip() != settings.collector.stream
-        or not settings.collector.stream.replace("-", "").isalnum()
-    ):
+        raise SettingsError(f"{smaller} must not be less than {larger}")
+    if not re.fullmatch(r"[A-Za-z0-9-]+", collector.stream):
         raise SettingsError(
-            f"ONEPATH_COLLECTOR__STREAM is {settings.collector.stream!r}; use letters, digits and dashes"
+            f"{variable_name('collector', 'stream')} is {collector.stream!r}; use letters, digits and dashes"
         )
-    token = settings.server.token
-    if settings.server.host not in LOOPBACK_HOSTS and not token:
-        raise SettingsError(
-            f"the server on {settings.server.host} wants a token: set {variable_name('server', 'token')}"
-        )
-    if token and len(token) < MIN_TOKEN_CHARS:
-        raise SettingsError(
-            f"{variable_name('server', 'token')} has {len(token)} characters; use at least {MIN_TOKEN_CHARS}"
-        )
+    _check_token(server)
+
+
+def _check_token(server: ServerSettings) -> None:
+    variable = variable_name("server", "token")
+    if server.host not in LOOPBACK_HOSTS and not server.token:
+        raise SettingsError(f"the server on {server.host} wants a token: set {variable}")
+    if server.token and len(server.token) < MIN_TOKEN_CHARS:
+        raise SettingsError(f"{variable} has {len(server.token)} characters; use at least {MIN_TOKEN_CHARS}")
 
 
 def allowed_hosts(host: str, configured: str) -> frozenset[str] | None:

@@ -20,7 +20,7 @@ from warehouse.load import LoadReport
 def _table(
     *columns: str, title: str | None = None, right: tuple[str, ...] = (), unbroken: tuple[str, ...] = ()
 ) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in columns:
         justify: JustifyMethod = "right" if column in right else "left"
         table.add_column(column, justify=justify, overflow="fold", no_wrap=column in unbroken)
@@ -39,8 +39,7 @@ def print_json(out: Console, response: httpx.Response) -> None:
 def print_addresses(out: Console, settings: Settings) -> None:
     """Where to send events and where to click."""
     collector, server = settings.collector, settings.server
-    paths = "(Sensors /sa, Segment /v1/batch, native /events)"
-    out.print(f"Send events to  http://{collector.host}:{collector.port}  {paths}")
+    out.print(f"Send events to  http://{collector.host}:{collector.port}  (/sa, /v1/batch, /events)")
     out.print(f"Board           http://{server.host}:{server.port}/")
     out.print(f"API             http://{server.host}:{server.port}/docs")
     out.print("Stop with Ctrl-C.")
@@ -124,7 +123,7 @@ _FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
 
 def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
     """The stages in order."""
-    columns = ("entered", "reached", "of\nfirst", "of pre-\nvious", "skipped", "out of\norder", "median\ntime")
+    columns = ("entered", "reached", "of\nfirst", "of\nprev.", "skipped", "out of\norder", "median\ntime")
     title = title or f"Sales path by {answer['question']['by']}"
     table = _table("stage", *columns, title=title, right=columns, unbroken=("stage", *columns))
     for stage in answer["stages"]:
@@ -165,27 +164,24 @@ def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None
     if as_json:
         print_json(out, response)
         return
-    table = _table("received at (UTC)", "protocol", "reason", "event", "detail", "original")
     for reject in response.json():
-        names = " ".join(name for name in (reject["record_type"], reject["event_name"]) if name)
-        original = reject["original"][:60] + ("…" if len(reject["original"]) > 60 else "")
+        names = [reject["protocol"], reject["record_type"], reject["event_name"]]
         received_at = str(reject["received_at"])[:19].replace("T", " ")
-        table.add_row(
-            received_at, reject["protocol"], reject["reason"], Text(names), Text(reject["detail"]), Text(original)
-        )
-    out.print(table)
+        head = f"  {received_at} UTC  {' '.join(name for name in names if name)}"
+        out.print(Text.assemble((reject["reason"], "bold"), head), soft_wrap=True)
+        out.print(Text(f"    {reject['detail']}"), soft_wrap=True)
+        original = " ".join(reject["original"].split())
+        out.print(Text(f"    {original[:160]}{'…' if len(original) > 160 else ''}", style="dim"), soft_wrap=True)
 
 
 def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]]) -> None:
     """Every setting with its value and origin, then how things stand."""
-    table = _table("setting", "value", "origin", "meaning")
     for line in settings.lines():
-        table.add_row(line.name, Text(line.value), line.origin, line.doc)
-    out.print(table)
-    name = settings.project.project.name
-    out.print(
-        f"Project: {name!r}. Every write key and token lands in it; its settings are in {settings.data / FILE_NAME}.",
-        highlight=False,
-    )
-    for what, how in condition:
-        out.print(f"{what}: {how}", highlight=False)
+        setting = Text.assemble((line.name, "bold"), f" = {line.value}  ", (f"({line.origin})", "cyan"))
+        out.print(setting, soft_wrap=True)
+        out.print(Text(f"    {line.doc}", style="dim"), soft_wrap=True)
+    out.print()
+    project = settings.project.project.name
+    lands = f"{project!r}; every write key and token lands in it, its settings are in {settings.data / FILE_NAME}"
+    for what, how in [("Project", lands), *condition]:
+        out.print(Text.assemble((f"{what}: ", "bold"), how), soft_wrap=True)

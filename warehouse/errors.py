@@ -3,6 +3,7 @@
 WarehouseError
 ├── WarehouseInUse      retryable: another process has the file open
 ├── SchemaTooNew        final: a later Onepath wrote this file
+├── WriteFailed         retryable: a transaction was undone; nothing of it remains
 ├── BadSql              final: the statement is wrong or not allowed; the message says why
 └── QueryTimeout        retryable with a smaller question or a larger limit
 """
@@ -18,6 +19,10 @@ class WarehouseInUse(WarehouseError):
 
 class SchemaTooNew(WarehouseError):
     """The file was written by a later version."""
+
+
+class WriteFailed(WarehouseError):
+    """A transaction was undone; nothing of it remains, and it can be tried again."""
 
 
 class BadSql(WarehouseError):

@@ -4,6 +4,7 @@ DuckDB lets one process open a file that is written to. That process has one wri
 cursor per snapshot for readers.
 """
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import WarehouseInUse
+from warehouse.errors import WarehouseInUse, WriteFailed
 from warehouse.migrations import migrate
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
@@ -43,10 +44,13 @@ class Warehouse:
             self._connection.begin()
             try:
                 yield self._connection
+                self._connection.commit()
+            except duckdb.Error as error:
+                self._undo()
+                raise WriteFailed(str(error)) from error
             except BaseException:
-                self._connection.rollback()
+                self._undo()
                 raise
-            self._connection.commit()
 
     @contextmanager
     def snapshot(self, timeout_s: float | None = None) -> Iterator[DuckDBSnapshot]:
@@ -57,6 +61,11 @@ class Warehouse:
             yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s)
         finally:
             cursor.close()
+
+    def _undo(self) -> None:
+        # DuckDB has undone it already when the failure was its own.
+        with contextlib.suppress(duckdb.TransactionException):
+            self._connection.rollback()
 
     def checkpoint(self) -> None:
         """Fold the write-ahead file into the database file."""
