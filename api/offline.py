@@ -1,13 +1,37 @@
 """Work on the folder while no server runs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
+import httpx
+from fastapi import FastAPI
+
+from api.asking import Ask, checked
+from api.backlog import Backlog, measure_backlog
+from api.endpoints import create_api
+from api.loading import LoadingStatus
 from api.serving import refresh_project
 from api.settings import Settings
+from ingest.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadReport
+from warehouse.refresh import RefreshReport
 from warehouse.warehouse import Warehouse
+
+
+@dataclass
+class OfflineServer:
+    """The parts of a server that answer questions, without loops."""
+
+    settings: Settings
+    warehouse: Warehouse
+    loading: LoadingStatus = field(default=LoadingStatus("stopped"))
+
+    def refresh(self, *, rebuild: bool = False) -> RefreshReport:
+        return refresh_project(self.warehouse, self.settings, rebuild=rebuild)
 
 
 @contextmanager
@@ -31,3 +55,29 @@ def load_once(settings: Settings) -> list[LoadReport]:
             return reports
     finally:
         decoder.close()
+
+
+@contextmanager
+def answers_of_folder(settings: Settings) -> Iterator[tuple[Ask, Backlog]]:
+    """How to ask the folder itself (the server's API, inside this process), and how much of its log is not loaded."""
+    with open_offline(settings) as warehouse:
+        with warehouse.snapshot() as snapshot:
+            backlog = measure_backlog(settings.log_folder, snapshot.marks())
+        yield _ask_in_process(create_api(OfflineServer(settings, warehouse), _no_lifespan)), backlog
+
+
+def _ask_in_process(app: ASGIApp) -> Ask:
+    async def request(method: str, path: str, body: Any, accept: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=None) as client:
+            return await client.request(method, path, json=body, headers={"accept": accept})
+
+    def ask(method: str, path: str, body: Any = None, *, accept: str = "application/json") -> httpx.Response:
+        return checked(asyncio.run(request(method, path, body, accept)))
+
+    return ask
+
+
+@asynccontextmanager
+async def _no_lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    yield

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 
 import httpx
 import uvicorn
@@ -44,6 +45,8 @@ def run_service(name: str, create: Callable[[], ASGIApp], host: str, port: int) 
 @contextmanager
 def both_services(settings: Settings) -> Iterator[Callable[[], None]]:
     """Collector and server as children, answering when the block begins; yields a call that raises if one has ended."""
+    # SIGTERM must end the children too, and an exception lets the blocks below do it.
+    signal.signal(signal.SIGTERM, _end)
     with ExitStack() as stack:
         children = {}
         for command, host, port in (
@@ -60,6 +63,10 @@ def both_services(settings: Settings) -> Iterator[Callable[[], None]]:
                     raise ServiceFailed(f"`onepath {command}` ended with status {child.returncode}")
 
         yield check
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager

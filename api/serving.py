@@ -15,7 +15,7 @@ from api.board.pages import create_board
 from api.endpoints import create_api
 from api.guard import Guard
 from api.loading import LoadingStatus, LoadLoop, schedule_refresh
-from api.settings import Settings, allowed_hosts
+from api.settings import SERVER_FILE, Settings, allowed_hosts
 from ingest.asgi import ASGIApp
 from models.stage_events import build_stage_events_sql
 from warehouse.decoder import DecoderProcess
@@ -24,8 +24,6 @@ from warehouse.refresh import RefreshReport, StageEvents, has_touched, refresh_m
 from warehouse.warehouse import Warehouse
 
 logger = logging.getLogger("onepath.server")
-
-SERVER_FILE = "server.json"
 
 
 class Server:

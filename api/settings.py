@@ -20,6 +20,8 @@ Origin = Literal["default", "environment", "command line", "onepath.toml", "made
 PREFIX = "ONEPATH_"
 DATA_VARIABLE = "ONEPATH_DATA"
 DEFAULT_DATA = Path("onepath-data")
+# In the data folder while a server runs on it: its address, for the command line.
+SERVER_FILE = "server.json"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MIN_TOKEN_CHARS = 16
 
@@ -174,7 +176,8 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 def _check(
     collector: CollectorSettings, decode: DecodeSettings, warehouse: WarehouseSettings, server: ServerSettings
 ) -> None:
-    for section, values in {"collector": collector, "decode": decode, "warehouse": warehouse, "server": server}.items():
+    sections: dict[str, Any] = {"collector": collector, "decode": decode, "warehouse": warehouse, "server": server}
+    for section, values in sections.items():
         for each in fields(values):
             value = getattr(values, each.name)
             if isinstance(value, int | float) and not 0 < value < float("inf"):

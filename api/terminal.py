@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from rich import box
@@ -10,11 +10,13 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from api.backlog import Backlog
 from api.durations import duration_text
 from api.project_file import FILE_NAME
 from api.settings import Settings
-from warehouse.load import LoadReport
+
+if TYPE_CHECKING:
+    from api.backlog import Backlog
+    from warehouse.load import LoadReport
 
 
 def _table(
@@ -45,7 +47,7 @@ def print_addresses(out: Console, settings: Settings) -> None:
     out.print("Stop with Ctrl-C.")
 
 
-def warn_of_backlog(backlog: Backlog | None) -> None:
+def warn_of_backlog(backlog: "Backlog | None") -> None:
     """On stderr: what the answer does not hold yet, when no server loads it."""
     if backlog is not None and backlog.record_count:
         Console(stderr=True).print(
@@ -57,7 +59,7 @@ def warn_of_backlog(backlog: Backlog | None) -> None:
         )
 
 
-def print_load(out: Console, reports: list[LoadReport]) -> None:
+def print_load(out: Console, reports: "list[LoadReport]") -> None:
     """What `onepath load --once` took from the log."""
     messages = sum(report.messages for report in reports)
     duplicates = sum(report.duplicates for report in reports)

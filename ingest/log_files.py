@@ -151,8 +151,17 @@ def read_records(
                 max_bytes -= frame.end - frame.offset
                 if max_bytes <= 0:
                     return
-        if log_file.is_sealed and not sealed:
+        if log_file.is_sealed and not sealed and not _was_taken_back(log_file, file, offset, end):
             raise LogDamaged(f"{log_file.path} is damaged at offset {end}: restore this file from a backup")
+
+
+def _was_taken_back(log_file: LogFile, file: int, offset: int, end: int) -> bool:
+    # TRICKY: a reader may have seen a record that could not be synced. The writer refused it and cut it off, so the reader
+    # stands past the end of a file that is whole in itself; its sender comes again.
+    if log_file.number != file or end != offset:
+        return False
+    survey = survey_file(log_file.path)
+    return survey.is_sealed and not survey.torn_bytes
 
 
 def _read_from(path: Path, offset: int) -> bytes:

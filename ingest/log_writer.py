@@ -158,6 +158,7 @@ class LogWriter:
             self._write(b"".join(frame for frame, _ in batch))
         except OSError as error:
             self._is_broken = True
+            self._take_back()
             refusal = LogUnavailable(f"{self._folder} cannot be written: {error.strerror}")
             return [(refusal, settle) for _, settle in batch]
         self._record_count += len(batch)
@@ -171,6 +172,11 @@ class LogWriter:
         os.fsync(self._file.fileno())
         self._observe("synced")
         self._end += len(data)
+
+    def _take_back(self) -> None:
+        # Soon, so that a reader has little time to see what was refused; surely before anything else is written.
+        with suppress(OSError):
+            os.truncate(file_path(self._folder, self._number, OPEN_SUFFIX), self._end)
 
     def _replace_broken_file(self) -> None:
         # After a failed write or fsync the kernel's view of the file is unknown (a later fsync may succeed although

@@ -141,7 +141,8 @@ class Crowd:
                 while not self._is_answered(client, post):
                     time.sleep(0.01)  # the pause of a client whose request was refused, not a wait of the test
                 self.said[number] += 1
-                time.sleep(PAUSE_S)
+                if self.to_say is None:
+                    time.sleep(PAUSE_S)
 
     def _is_answered(self, client: httpx.Client, post: Post) -> bool:
         try:

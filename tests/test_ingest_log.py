@@ -230,6 +230,31 @@ def test_failed_write_refuses_the_waiting_and_leaves_nothing_of_them(
     assert bodies(tmp_path) == ["kept", "resent", "after a restart"]
 
 
+def test_reader_that_saw_a_refused_record_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loader reads what is written but not yet synced; then the sync fails."""
+    writer = LogWriter(tmp_path, "collector", clock_us=FixedClock())
+    writer.append(request("kept"))
+    seen = list[tuple[Position, int, Record]]()
+
+    def read_then_fail(_descriptor: int) -> None:
+        seen.extend(read_records(tmp_path, "collector", 0, 0, EVERYTHING))
+        raise OSError(errno.EIO, "I/O error")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("ingest.log_writer.os.fsync", read_then_fail)
+        with pytest.raises(LogUnavailable):
+            writer.append(request("refused"))
+    assert bodies(tmp_path) == ["kept"]
+    position, offset, record = seen[-1]
+    assert record.request == request("refused")
+    assert list(read_records(tmp_path, "collector", position.file, offset, EVERYTHING)) == []
+    writer.append(request("resent"))
+    writer.close()
+    assert [
+        record.request for _, _, record in read_records(tmp_path, "collector", position.file, offset, EVERYTHING)
+    ] == [request("resent")]
+
+
 def test_disk_that_fails_while_a_file_is_sealed_costs_no_acknowledged_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

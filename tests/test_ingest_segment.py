@@ -125,9 +125,7 @@ def test_context_of_an_odd_shape_does_no_harm(context: Json) -> None:
     assert one({**TRACK, "context": context}).event_name == "reach"
 
 
-@pytest.mark.parametrize(
-    ("sent_at_s_late", "moved_s"), [(0, 0), (60, 0), (61, 61), (-86_400 * 30, -86_400 * 30)]
-)
+@pytest.mark.parametrize(("sent_at_s_late", "moved_s"), [(0, 0), (60, 0), (61, 61), (-86_400 * 30, -86_400 * 30)])
 def test_clock_is_corrected_by_sent_at_over_sixty_seconds(sent_at_s_late: int, moved_s: int) -> None:
     sent_at = (NOON_US - sent_at_s_late * SECOND_US) // 1000
     event_at = sent_at - 5000

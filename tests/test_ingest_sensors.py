@@ -72,20 +72,26 @@ SIGN_UP = {"type": "track_signup", "event": "$SignUp", "time": NOON_MS, "distinc
     [
         pytest.param({"distinct_id": "d1"}, [(ANONYMOUS_ID, "d1")], id="distinct_id alone is a device"),
         pytest.param(
-            {"distinct_id": "u1", "properties": {"$is_login_id": True}}, [(LOGIN_ID, "u1")], id="$is_login_id says login"
+            {"distinct_id": "u1", "properties": {"$is_login_id": True}},
+            [(LOGIN_ID, "u1")],
+            id="$is_login_id says login",
         ),
         pytest.param(
             {"distinct_id": "u1", "login_id": "u1", "anonymous_id": "d1"},
             [(LOGIN_ID, "u1"), (ANONYMOUS_ID, "d1")],
             id="ID-Mapping 2",
         ),
-        pytest.param({"distinct_id": "d1", "login_id": "", "anonymous_id": "d1"}, [(ANONYMOUS_ID, "d1")], id="no login yet"),
+        pytest.param(
+            {"distinct_id": "d1", "login_id": "", "anonymous_id": "d1"}, [(ANONYMOUS_ID, "d1")], id="no login yet"
+        ),
         pytest.param(
             {"distinct_id": "u1", "identities": {COOKIE: "c1", LOGIN_ID: "u1"}, "anonymous_id": "d1"},
             [(COOKIE, "c1"), (LOGIN_ID, "u1")],
             id="ID-Mapping 3 stands above the rest",
         ),
-        pytest.param({"distinct_id": "d1", "identities": {COOKIE: None}}, [(ANONYMOUS_ID, "d1")], id="empty identities"),
+        pytest.param(
+            {"distinct_id": "d1", "identities": {COOKIE: None}}, [(ANONYMOUS_ID, "d1")], id="empty identities"
+        ),
         pytest.param({"distinct_id": 10086}, [(ANONYMOUS_ID, "10086")], id="a number for an id"),
         pytest.param({**SIGN_UP, "event": "$SignUp"}, [(LOGIN_ID, "u1"), (ANONYMOUS_ID, "d1")], id="track_signup"),
         pytest.param(
@@ -166,7 +172,13 @@ def test_preset_properties_fill_columns() -> None:
     message = one(
         tracked(
             "reach",
-            properties={"$lib": "MiniProgram", "$lib_version": "1.22.7", "account_id": 42, "plan": None, "amount": 98.5},
+            properties={
+                "$lib": "MiniProgram",
+                "$lib_version": "1.22.7",
+                "account_id": 42,
+                "plan": None,
+                "amount": 98.5,
+            },
         )
     )
     assert (message.sdk, message.sdk_version, message.source, message.account_id) == (
@@ -186,7 +198,9 @@ def test_backend_says_where_an_event_came_from() -> None:
 def test_emoji_in_two_surrogates_is_joined() -> None:
     """The mini program encodes each half of an emoji as UTF-8 (CESU-8)."""
     cesu = json.dumps([tracked("看课🎓", properties={"name": "李雷🎓"})], ensure_ascii=False)
-    body = base64.b64encode(cesu.encode("utf-16", "surrogatepass").decode("utf-16").translate(_halves()).encode("utf-8", "surrogatepass"))
+    body = base64.b64encode(
+        cesu.encode("utf-16", "surrogatepass").decode("utf-16").translate(_halves()).encode("utf-8", "surrogatepass")
+    )
     message = decoded(post("/sa", b"data_list=" + quote(body).encode())).messages[0]
     assert (message.event_name, message.properties) == ("看课🎓", {"name": "李雷🎓"})
 

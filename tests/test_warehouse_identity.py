@@ -25,9 +25,7 @@ HISTORIES = st.lists(
     ),
     max_size=14,
 )
-RETRACTIONS = st.lists(
-    st.lists(st.sampled_from(PAIRS), min_size=2, max_size=2, unique=True).map(frozenset), max_size=2
-)
+RETRACTIONS = st.lists(st.lists(st.sampled_from(PAIRS), min_size=2, max_size=2, unique=True).map(frozenset), max_size=2)
 
 
 def fold(facts: list[Fact]) -> tuple[dict[Incarnation, Incarnation], dict[frozenset[Incarnation], str]]:

@@ -179,9 +179,14 @@ def test_persons_in_the_warehouse_agree_with_oracle(
         log.tell(*acts[:1], *entries, *acts[1:])
         warehouse = load_story(log, load_max_bytes=600)
         expected = persons_after(facts_of(history, retracted)).founder_of
-        assert rows(warehouse, "select identity_key, identity_value, incarnation, person_id from identities order by all") == (
+        assert rows(
+            warehouse, "select identity_key, identity_value, incarnation, person_id from identities order by all"
+        ) == (
             sorted(
-                (*each, str(founder_person_id(PROJECT.salt.encode(), Identity(founder.key, founder.value), founder.number)))
+                (
+                    *each,
+                    str(founder_person_id(PROJECT.salt.encode(), Identity(founder.key, founder.value), founder.number)),
+                )
                 for each, founder in expected.items()
             )
         )

@@ -92,10 +92,12 @@ current_values as (
                     when 'increment' then to_json(
                         coalesce(try_cast(state.value as double), 0) + coalesce(try_cast(change.value as double), 0)
                     )
-                    when 'append' then to_json(list_distinct(list_concat(
-                        coalesce(try_cast(state.value as json[]), cast([] as json[])),
-                        coalesce(try_cast(change.value as json[]), [change.value])
-                    )))
+                    -- Each value once, in the order of its first appending (list_distinct shuffles).
+                    when 'append' then to_json(list_reduce(
+                        coalesce(try_cast(change.value as json[]), [change.value]),
+                        lambda have, item: case when list_contains(have, item) then have else list_append(have, item) end,
+                        coalesce(try_cast(state.value as json[]), cast([] as json[]))
+                    ))
                 end
             ),
             struct_pack(operation := 'state', value := cast(null as json))

@@ -1,0 +1,307 @@
+"""The collector over ASGI: what it answers, what it logs, and that it answers only after the log has it."""
+
+import asyncio
+import base64
+import errno
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ingest.answers import PIXEL
+from ingest.asgi import Receive, Scope, Send
+from ingest.collector import Collector
+from ingest.log_files import read_records
+from ingest.log_writer import LogWriter, WriteStage
+from ingest.record import Record, Request
+from ingest.settings import CollectorSettings, DecodeSettings
+from tests.stories import (
+    NOON,
+    FixedClock,
+    Json,
+    StoryLog,
+    decoded,
+    device,
+    event,
+    load_story,
+    login,
+    native,
+    post,
+    rows,
+    segment,
+    sensors,
+    tracked,
+)
+
+CALL = {"type": "track", "event": "reach", "anonymousId": "d1", "timestamp": NOON.isoformat()}
+
+
+async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """The application behind the collector: `/health` and the documentation."""
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+class Running:
+    """A collector over a log in a folder, spoken to as clients do."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.log = StoryLog(folder)
+        self.stages = list[WriteStage]()
+        self.writer = LogWriter(folder, "collector", clock_us=FixedClock(), observe=self.stages.append)
+        self.app = Collector(self.writer, CollectorSettings(**settings), DecodeSettings(), elsewhere)
+
+    def ask(self, method: str, url: str, content: bytes = b"", headers: dict[str, str] | None = None) -> httpx.Response:
+        async def once() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, client=("203.0.113.7", 5000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://collector.test") as client:
+                return await client.request(method, url, content=content, headers=headers)
+
+        return asyncio.run(once())
+
+    def send(self, request: Request) -> httpx.Response:
+        query = f"?{request.query}" if request.query else ""
+        return self.ask(request.method, request.path + query, request.body, request.headers)
+
+    def records(self) -> list[Record]:
+        return [record for _, _, record in read_records(self.log.folder, "collector", 0, 0, 1 << 30)]
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[Running]:
+    running = Running(tmp_path)
+    yield running
+    running.writer.close()
+
+
+# Sensors: 200 whatever came
+
+
+@pytest.mark.parametrize("content", [sensors(tracked("reach")).body, b"data=rubbish", b""])
+def test_sensors_clients_are_always_told_200(collector: Running, content: bytes) -> None:
+    answer = collector.ask("POST", "/sa?project=default", content)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert len(collector.records()) == 1
+
+
+@pytest.mark.parametrize("path", ["/sa.gif", "/sensors/sa.gif"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_image_requests_are_answered_with_a_pixel(collector: Running, method: str, path: str) -> None:
+    packed = base64.b64encode(json.dumps(tracked("reach")).encode()).decode()
+    answer = collector.ask(method, f"{path}?data={packed}")
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "image/gif", PIXEL)
+    (record,) = collector.records()
+    assert record.request is not None
+    assert [each.event_name for each in decoded(record.request).messages] == ["reach"]
+
+
+# Segment: a status
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body"),
+    [
+        (segment(CALL), 200, {"success": True}),
+        (segment(), 200, {"success": True}),
+        (segment(CALL, {"type": "track"}), 200, {"success": True}),
+        (segment({"type": "track", "userId": "u1"}), 200, {"success": True}),
+        (
+            post("/v1/batch", b"[]"),
+            400,
+            {"success": False, "code": "unreadable_body", "message": 'a batch is a JSON object with a list "batch"'},
+        ),
+    ],
+    ids=["good", "empty", "one good", "all bad, but readable", "unreadable"],
+)
+def test_segment_clients_are_told_by_status(collector: Running, request_: Request, status: int, body: Json) -> None:
+    answer = collector.send(request_)
+    assert (answer.status_code, answer.json()) == (status, body)
+    assert len(collector.records()) == 1
+
+
+@pytest.mark.parametrize("path", ["/segment/v1/batch", "/v1/batch/"])
+def test_family_prefix_and_final_slash_are_heard(collector: Running, path: str) -> None:
+    assert collector.ask("POST", path, segment(CALL).body).json() == {"success": True}
+
+
+# Native: message by message
+
+
+def test_native_answer_names_the_ids_that_appear_in_events(collector: Running) -> None:
+    answer = collector.send(
+        native(
+            event("reach", device("d1"), NOON),
+            {"identities": device("d1")},
+            {**event("pay", login("u1"), NOON), "dedupe_key": "order-7"},
+            {"record_type": "identify", "identities": login("u1"), "properties": {"grade": 3}},
+        )
+    )
+    told = answer.json()
+    assert (answer.status_code, told["accepted"], told["rejected"]) == (200, 3, 1)
+    assert [(each["index"], each["status"]) for each in told["results"]] == [
+        (0, "accepted"),
+        (1, "rejected"),
+        (2, "accepted"),
+        (3, "accepted"),
+    ]
+    assert told["results"][1] == {
+        "index": 1,
+        "status": "rejected",
+        "reason": "missing_event_name",
+        "detail": "an event needs event_name",
+    }
+    warehouse = load_story(collector.log)
+    assert rows(warehouse, "select event_id, event_name from events order by event_name desc") == [
+        (told["results"][0]["event_id"], "reach"),
+        (told["results"][2]["event_id"], "pay"),
+    ]
+    assert rows(warehouse, "select call_id from calls") == [(told["results"][3]["event_id"],)]
+
+
+def test_native_request_with_nothing_good_is_400(collector: Running) -> None:
+    answer = collector.ask("POST", "/events", b"hello")
+    assert (answer.status_code, answer.json()["accepted"], answer.json()["results"][0]["reason"]) == (
+        400,
+        0,
+        "unreadable_message",
+    )
+    assert collector.ask("POST", "/events", b"[]").json() == {"accepted": 0, "rejected": 0, "results": []}
+
+
+# Too large
+
+
+def test_body_past_the_limit_is_kept_by_beginning_length_and_hash(tmp_path: Path) -> None:
+    """Ten megabytes of properties against a limit of eight."""
+    running = Running(tmp_path)
+    body = native(event("reach", device("d1"), text="x" * (10 << 20))).body
+    answers = [running.ask("POST", path, body) for path in ("/events", "/v1/batch", "/sa")]
+    assert [answer.status_code for answer in answers] == [413, 413, 200]
+    assert answers[0].json()["results"][0]["reason"] == answers[1].json()["code"] == "body_too_large"
+    running.writer.close()
+    assert rows(load_story(running.log), "select distinct original, original_length, original_sha256 from rejects") == [
+        (body[:4096], len(body), hashlib.sha256(body).hexdigest())
+    ]
+
+
+def test_body_in_many_pieces_is_measured_as_a_whole(tmp_path: Path) -> None:
+    running = Running(tmp_path, max_body_bytes=10, kept_body_bytes=4)
+
+    async def send_pieces(pieces: list[bytes]) -> list[Json]:
+        incoming = [
+            {"type": "http.request", "body": piece, "more_body": number < len(pieces)}
+            for number, piece in enumerate(pieces, start=1)
+        ]
+        sent: list[Json] = []
+
+        async def receive() -> Json:
+            return incoming.pop(0) if incoming else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/sa",
+            "query_string": b"",
+            "headers": [(b"user-agent", b"tests"), (b"cookie", b"secret")],
+        }
+        await running.app(scope, receive, send)
+        return sent
+
+    for pieces in ([b"12345", b"67890"], [b"123", b"", b"4567", b"8901", b"23"], [b"123456789012"]):
+        assert asyncio.run(send_pieces(pieces))[0]["status"] == 200
+    whole, cut, at_once = [record.request for record in running.records() if record.request is not None]
+    assert (whole.body, whole.cut, whole.headers) == (b"1234567890", None, {"user-agent": "tests"})
+    for each, text in ((cut, b"1234567890123"), (at_once, b"123456789012")):
+        assert each.body == b"1234"
+        assert each.cut is not None
+        assert (each.cut.length, each.cut.sha256) == (len(text), hashlib.sha256(text).hexdigest())
+    assert asyncio.run(send_pieces([])) == []  # hung up before the body: nothing said, nothing logged
+    assert len(running.records()) == 3
+    running.writer.close()
+
+
+# When the log cannot be written
+
+
+@pytest.mark.parametrize("request_", [sensors(tracked("reach")), segment(CALL), native(event("reach", device("d1")))])
+def test_unwritable_log_refuses_with_503_and_keeps_nothing(
+    collector: Running, monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    with monkeypatch.context() as disk:
+
+        def fail(_descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        disk.setattr("ingest.log_writer.os.fsync", fail)
+        answer = collector.send(request_)
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert collector.records() == []
+    assert collector.send(request_).status_code == 200
+    assert len(collector.records()) == 1
+
+
+def test_record_is_synced_before_the_answer_goes_out(collector: Running) -> None:
+    seen_at_answer = list[tuple[list[WriteStage], int]]()
+
+    async def ask() -> None:
+        body = native(event("reach", device("d1"))).body
+
+        async def receive() -> Json:
+            return {"type": "http.request", "body": body}
+
+        async def send(_message: Any) -> None:
+            seen_at_answer.append((list(collector.stages), len(collector.records())))
+
+        scope = {"type": "http", "method": "POST", "path": "/events", "query_string": b"", "headers": []}
+        await collector.app(scope, receive, send)
+
+    asyncio.run(ask())
+    assert seen_at_answer == [(["written", "synced"], 1)] * 2
+
+
+# Everything around
+
+
+@pytest.mark.parametrize("path", ["/sa", "/sa.gif", "/v1/batch", "/v1/t", "/segment/v1/p", "/events"])
+def test_preflight_is_allowed_and_not_logged(collector: Running, path: str) -> None:
+    answer = collector.ask("OPTIONS", path, headers={"origin": "http://edu.example.test"})
+    assert (answer.status_code, answer.content, answer.headers["access-control-allow-origin"]) == (204, b"", "*")
+    allowed = answer.headers["access-control-allow-headers"]
+    assert all(name in allowed for name in ("authorization", "content-type", "dry-run", "x-retry-count"))
+    assert collector.records() == []
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/docs", "/v1", "/v1/batch/x", "/sensors/events", "/posthog/sa"])
+def test_other_paths_fall_through(collector: Running, path: str) -> None:
+    answer = collector.ask("POST", path)
+    assert (answer.status_code, answer.text) == (418, path)
+    assert collector.records() == []
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/events"), ("GET", "/v1/t"), ("PUT", "/sa"), ("DELETE", "/sa")])
+def test_other_methods_are_refused_and_not_logged(collector: Running, method: str, path: str) -> None:
+    assert collector.ask(method, path).status_code == 405
+    assert collector.records() == []
+
+
+def test_request_is_logged_as_it_came(collector: Running) -> None:
+    body = gzip.compress(json.dumps({"batch": [CALL]}).encode(), mtime=0)
+    headers = {"Content-Encoding": "gzip", "Authorization": "Basic a2V5Og==", "Cookie": "c=1", "X-Retry-Count": "2"}
+    collector.ask("POST", "/v1/batch?a=%2B+1", body, headers)
+    (record,) = collector.records()
+    assert record.request is not None
+    assert record.request.body == body
+    assert (record.request.query, record.request.remote_address) == ("a=%2B+1", "203.0.113.7")
+    kept = record.request.headers
+    assert (kept["content-encoding"], kept["authorization"], kept["x-retry-count"]) == ("gzip", "Basic a2V5Og==", "2")
+    assert "cookie" not in kept
+    assert "host" not in kept
