@@ -1,20 +1,14 @@
-"""Where the command line gets its answers: from the running server, or from the folder when nothing runs.
-
-Both ways speak the API; without a server the same application answers inside this process, over the opened folder.
-"""
+"""Asking the API: one request, one answer or one sentence, whoever answers."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import httpx
 
 from api.errors import ApiError
 from api.settings import SERVER_FILE, Settings
-
-if TYPE_CHECKING:
-    from api.backlog import Backlog
 
 
 class Refused(ApiError):
@@ -30,23 +24,12 @@ class Ask(Protocol):
 
 
 @contextmanager
-def answers(settings: Settings) -> Iterator[tuple[Ask, "Backlog | None"]]:
-    """How to ask, and (only when nothing runs) how much of the log is not loaded yet."""
-    url = running_server(settings)
-    if url is not None:
-        with httpx.Client(base_url=url, headers=_authorization(settings), timeout=None) as client:
-            yield (
-                lambda method, path, body=None, *, accept="application/json": checked(
-                    client.request(method, path, json=body, headers={"accept": accept})
-                ),
-                None,
-            )
-        return
-    # Only without a server are its libraries needed here; a question to a running one starts four times as fast.
-    from api.offline import answers_of_folder
-
-    with answers_of_folder(settings) as (ask, backlog):
-        yield ask, backlog
+def answers_of_server(settings: Settings, url: str) -> Iterator[Ask]:
+    """How to ask the server at `url`."""
+    with httpx.Client(base_url=url, headers=_authorization(settings), timeout=None) as client:
+        yield lambda method, path, body=None, *, accept="application/json": checked(
+            client.request(method, path, json=body, headers={"accept": accept})
+        )
 
 
 def project_path(settings: Settings, rest: str) -> str:

@@ -135,7 +135,8 @@ def sql(
 ) -> None:
     """Run one SELECT: on the running server, or on the folder when nothing runs."""
     from api import terminal
-    from api.asking import answers, project_path
+    from api.answering import answers
+    from api.asking import project_path
 
     settings = _settings(data)
     with answers(settings) as (ask, backlog):
@@ -219,7 +220,8 @@ def refresh(
 ) -> None:
     """Bring the marts up to date with what is loaded."""
     from api import terminal
-    from api.asking import answers, project_path
+    from api.answering import answers
+    from api.asking import project_path
 
     settings = _settings(data)
     with answers(settings) as (ask, backlog):
@@ -237,7 +239,8 @@ def rejects(
 ) -> None:
     """What was refused, and why, newest first."""
     from api import terminal
-    from api.asking import answers, project_path
+    from api.answering import answers
+    from api.asking import project_path
 
     settings = _settings(data)
     query = f"rejects?limit={limit}" + (f"&reason={reason}" if reason else "")
@@ -265,7 +268,8 @@ def _answer(
     show: Callable[[Console, dict[str, Any]], None],
 ) -> None:
     from api import terminal
-    from api.asking import answers, project_path
+    from api.answering import answers
+    from api.asking import project_path
 
     settings = _settings(data)
     with answers(settings) as (ask, backlog):

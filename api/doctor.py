@@ -2,7 +2,8 @@
 
 import httpx
 
-from api.asking import answers, project_path, running_server
+from api.answering import answers
+from api.asking import project_path, running_server
 from api.settings import LOOPBACK_HOSTS, Settings
 from ingest.log_files import list_files, list_streams
 from models.errors import QuestionError

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from api.asking import Ask, answers, project_path
+from api.answering import answers
+from api.asking import Ask, project_path
 from api.demo.calls import Call
 from api.demo.story import Story, tell
 from api.offline import load_once

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from api import terminal
-from api.asking import Ask, answers, project_path
+from api.answering import answers
+from api.asking import Ask, project_path
 from api.demo.calls import STAGES, Stage
 from api.demo.report import print_report
 from api.demo.senders import post
