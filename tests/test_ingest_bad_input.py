@@ -15,7 +15,7 @@ from ingest.errors import RejectReason
 from ingest.message import Decoded
 from ingest.record import Act, CutBody, Record, Request
 from ingest.settings import DecodeSettings
-from tests.stories import NOON_MS, Json, decoded, device, event, get, login, native, post, segment, sensors, tracked
+from tests.stories import NOON_MS, decoded, device, event, get, native, post, segment, sensors, tracked
 
 GOOD = event("reach", device("d1"))
 CALL = {"type": "track", "event": "reach", "anonymousId": "d1"}

@@ -207,7 +207,10 @@ def test_message_with_a_known_key_is_a_duplicate(tmp_path: Path, load_max_bytes:
     log.append(native(KEYED, {**KEYED, "event_name": "pay again"}), NOON_US)
     log.append(native(KEYED), NOON_US + SECOND_US)
     log.append(native(KEYED), NOON_US + 30 * DAY_US)
-    log.append(native({**KEYED, "event_name": "yesterday", "event_at": (NOON - timedelta(days=1)).isoformat()}), NOON_US + 31 * DAY_US)
+    log.append(
+        native({**KEYED, "event_name": "yesterday", "event_at": (NOON - timedelta(days=1)).isoformat()}),
+        NOON_US + 31 * DAY_US,
+    )
     log.append(segment({**CALL, "messageId": "order-7"}), NOON_US + 32 * DAY_US)
     warehouse = load_story(log, load_max_bytes=load_max_bytes)
     assert names(warehouse) == ["pay", "yesterday", "reach"]
@@ -285,9 +288,15 @@ def with_properties(*values: Json) -> list[Request]:
         pytest.param([1, 2.5, "x", True], "number", [1.0, 2.5, None, None], [None, None, "x", True], id="number"),
         pytest.param(["a", 1, 2.5, True], "text", ["a", "1", "2.5", "true"], [None] * 4, id="text takes what it can"),
         pytest.param([True, 1, "true"], "boolean", [True, None, None], [None, 1, "true"], id="boolean"),
-        pytest.param([["a", "b"], [], [1], "a"], "list", [["a", "b"], [], None, None], [None, None, [1], "a"], id="list"),
         pytest.param(
-            [{"a": [1]}, [1, 2], ["x"], 7], "object", ['{"a": [1]}', "[1, 2]", '["x"]', None], [None, None, None, 7], id="object"
+            [["a", "b"], [], [1], "a"], "list", [["a", "b"], [], None, None], [None, None, [1], "a"], id="list"
+        ),
+        pytest.param(
+            [{"a": [1]}, [1, 2], ["x"], 7],
+            "object",
+            ['{"a": [1]}', "[1, 2]", '["x"]', None],
+            [None, None, None, 7],
+            id="object",
         ),
         pytest.param(
             [2**53 + 1, 2**53, -(2**53) - 1], "number", [None, 2.0**53, None], [2**53 + 1, None, -(2**53) - 1], id="ids"
@@ -309,7 +318,9 @@ def test_first_type_wins_and_misfits_are_kept_and_counted(
 
 
 def test_names_differing_in_case_are_one_property(tmp_path: Path) -> None:
-    warehouse = told(tmp_path, *with_properties({"Plan": "a"}, {"plan": "b"}, {"PLAN": "c", "pLaN": "d"}, {"CHANNEL": "app"}))
+    warehouse = told(
+        tmp_path, *with_properties({"Plan": "a"}, {"plan": "b"}, {"PLAN": "c", "pLaN": "d"}, {"CHANNEL": "app"})
+    )
     assert rows(warehouse, "select properties.plan, channel, other_properties from events order by log_order") == [
         ("a", None, None),
         ("b", None, None),
@@ -319,7 +330,9 @@ def test_names_differing_in_case_are_one_property(tmp_path: Path) -> None:
     assert "plan" not in property_types(warehouse)
 
 
-@pytest.mark.parametrize("name", ['we"ird', "semi;colon", "a.b", "select", "名字", "a b", "'", "1", "x" * 255, "a]b", "{}"])
+@pytest.mark.parametrize(
+    "name", ['we"ird', "semi;colon", "a.b", "select", "名字", "a b", "'", "1", "x" * 255, "a]b", "{}"]
+)
 def test_weird_names_get_a_column_of_their_own(tmp_path: Path, name: str) -> None:
     warehouse = told(tmp_path, *with_properties({name: "kept"}))
     quoted = name.replace('"', '""')

@@ -89,7 +89,10 @@ def test_second_login_on_one_device_is_another_person(tmp_path: Path) -> None:
 def test_one_login_may_own_many_devices_and_messages_may_chain(tmp_path: Path) -> None:
     union = {"$identity_mp_unionid": "o1"}
     warehouse = told_either_way(
-        tmp_path, seen("mini", {"$identity_mp_id": "m1"}), seen("union", {"$identity_mp_id": "m1"}, union), seen("in", union, LI)
+        tmp_path,
+        seen("mini", {"$identity_mp_id": "m1"}),
+        seen("union", {"$identity_mp_id": "m1"}, union),
+        seen("in", union, LI),
     )
     assert together(warehouse) == groups("mini union in")
 
@@ -174,7 +177,7 @@ def test_link_refused_because_of_a_wrong_one_becomes_possible(tmp_path: Path) ->
     assert together(told_either_way(tmp_path / "before", *story)) == groups("wrong tablet", "right")
     warehouse = told_either_way(tmp_path / "after", *story, retraction(LI, D1))
     assert together(warehouse) == groups("wrong", "right tablet")
-    assert [outcome for *_, outcome in outcomes(warehouse)] == ["retracted", "merged"]
+    assert [outcome for *_, outcome in outcomes(warehouse)] == ["retracted", "joined"]
 
 
 def test_link_taken_back_before_it_comes_never_holds(tmp_path: Path) -> None:
@@ -236,7 +239,8 @@ def test_identities_are_listed_with_when_they_were_seen(tmp_path: Path) -> None:
     log.tell(seen("a", D1, LI), native(event("b", LI, NOON.replace(hour=1))))
     warehouse = load_story(log)
     found = rows(
-        warehouse, "select identity_key, identity_value, hour(first_seen_at), hour(last_seen_at) from identities order by all"
+        warehouse,
+        "select identity_key, identity_value, hour(first_seen_at), hour(last_seen_at) from identities order by all",
     )
     assert found == [(ANONYMOUS_ID, "d1", 4, 4), (LOGIN_ID, "li", 1, 4)]
     assert rows(warehouse, "select identity_count from persons") == [(2,)]

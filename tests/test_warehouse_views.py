@@ -53,7 +53,11 @@ def properties_of(folder: Path, *calls: Json) -> Any:
             [profile("increment", books=2), profile("increment", books=3.5)], {"books": 5.5}, id="increments add up"
         ),
         pytest.param(
-            [profile("set", NOON_MS, books=10), profile("increment", NOON_MS + 1, books=1), profile("increment", NOON_MS - 1, books=7)],
+            [
+                profile("set", NOON_MS, books=10),
+                profile("increment", NOON_MS + 1, books=1),
+                profile("increment", NOON_MS - 1, books=7),
+            ],
             {"books": 11},
             id="an increment from before the set counts for nothing",
         ),
@@ -63,7 +67,9 @@ def properties_of(folder: Path, *calls: Json) -> Any:
             id="append keeps order and drops what is there",
         ),
         pytest.param(
-            [profile("set", grade=3, name="Li"), profile("unset", grade=True)], {"name": "Li"}, id="unset takes one away"
+            [profile("set", grade=3, name="Li"), profile("unset", grade=True)],
+            {"name": "Li"},
+            id="unset takes one away",
         ),
         pytest.param(
             [profile("set", grade=3, name="Li"), profile("delete"), profile("set", NOON_MS + 1, name="Wang")],
@@ -71,10 +77,14 @@ def properties_of(folder: Path, *calls: Json) -> Any:
             id="delete takes all away",
         ),
         pytest.param(
-            [profile("set", NOON_MS, grade=3), profile("delete", NOON_MS - 1)], {"grade": 3}, id="a late delete spares the new"
+            [profile("set", NOON_MS, grade=3), profile("delete", NOON_MS - 1)],
+            {"grade": 3},
+            id="a late delete spares the new",
         ),
         pytest.param([profile("unset", grade=True), profile("set_once", grade=1)], {"grade": 1}, id="unset, then once"),
-        pytest.param([profile("set", plan={"a": [1, None]}, ok=True)], {"plan": {"a": [1, None]}, "ok": True}, id="any JSON"),
+        pytest.param(
+            [profile("set", plan={"a": [1, None]}, ok=True)], {"plan": {"a": [1, None]}, "ok": True}, id="any JSON"
+        ),
     ],
 )
 def test_properties_are_what_the_calls_made_of_them_in_their_time(
@@ -83,7 +93,9 @@ def test_properties_are_what_the_calls_made_of_them_in_their_time(
     assert properties_of(tmp_path, *calls) == expected
 
 
-@pytest.mark.parametrize("name", ["", "*", "\\", '"', 'a\\"b', "a.b", "$.x", "[0]", "a/b", "~1", "#", "名字", "a\0b", " "])
+@pytest.mark.parametrize(
+    "name", ["", "*", "\\", '"', 'a\\"b', "a.b", "$.x", "[0]", "a/b", "~1", "#", "名字", "a\0b", " "]
+)
 def test_property_of_any_name_is_found(tmp_path: Path, name: str) -> None:
     assert properties_of(tmp_path, profile("set", **{name: "kept", "plan": "free"})) == {name: "kept", "plan": "free"}
 
@@ -187,7 +199,14 @@ def test_earlier_membership_that_comes_late_changes_the_account_of_the_past(tmp_
     log.tell(
         native(event("look", device("d1"), NOON)),
         native(event("pay", device("d1"), EVENING, account_id="school-1")),
-        native({"record_type": "group", "identities": device("d1"), "account_id": "school-2", "event_at": MORNING.isoformat()}),
+        native(
+            {
+                "record_type": "group",
+                "identities": device("d1"),
+                "account_id": "school-2",
+                "event_at": MORNING.isoformat(),
+            }
+        ),
     )
     warehouse = load_story(log, load_max_bytes=1)
     assert rows(warehouse, "select event_name, account_id from events order by event_at") == [
@@ -214,7 +233,9 @@ def test_account_properties_come_from_group_calls(tmp_path: Path) -> None:
         native({**group, "properties": {"city": "Hefei", "pupils": 900}}),
         native({**group, "properties": {"pupils": 950}}),
     )
-    ((account_id, person_count, properties),) = rows(warehouse, "select account_id, person_count, properties from accounts")
+    ((account_id, person_count, properties),) = rows(
+        warehouse, "select account_id, person_count, properties from accounts"
+    )
     assert (account_id, person_count, json.loads(properties)) == ("school-1", 0, {"city": "Hefei", "pupils": 950})
 
 
