@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ from api.settings import Settings, read_settings
 from ingest.errors import IngestError
 from models.errors import QuestionError
 from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from api.running import Services
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path."
@@ -85,16 +88,17 @@ def up(data: Data = None, collector_port: CollectorPort = None, server_port: Ser
     from api.running import both_services
 
     settings = _settings(data, collector_port, server_port)
-    with both_services(settings) as check:
+    with both_services(settings) as services:
+        services.wait_until_healthy()
         terminal.print_addresses(out, settings)
-        keep_serving(check)
+        keep_serving(services)
 
 
-def keep_serving(check: Callable[[], None]) -> None:
+def keep_serving(services: "Services") -> None:
     """Wait for Ctrl-C (or SIGTERM), and end when a service does."""
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            check()
+            services.check()
             time.sleep(0.5)
 
 
@@ -279,6 +283,7 @@ def _answer(
         terminal.print_json(out, response)
     else:
         show(out, response.json())
+        terminal.print_watermark(out, response.json())
 
 
 if __name__ == "__main__":

@@ -42,27 +42,64 @@ def run_service(name: str, create: Callable[[], ASGIApp], host: str, port: int) 
         uvicorn.Server(config).run(sockets=[listener])
 
 
+class Service:
+    """One service as a child process, and where it answers."""
+
+    def __init__(self, command: str, host: str, port: int, process: "subprocess.Popen[bytes]") -> None:
+        self._command = command
+        self._url = f"http://{host if host in LOOPBACK_HOSTS else '127.0.0.1'}:{port}/health"
+        self._process = process
+
+    def check(self) -> None:
+        """Raise `ServiceFailed` when it has ended."""
+        if self._process.poll() is not None:
+            raise ServiceFailed(f"`onepath {self._command}` ended with status {self._process.returncode}")
+
+    def wait_until_healthy(self) -> None:
+        """Return when it answers. Raises `ServiceFailed`."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            self.check()
+            try:
+                if httpx.get(self._url, timeout=2).is_success:
+                    return
+            except httpx.HTTPError:
+                time.sleep(0.05)
+        raise ServiceFailed(
+            f"`onepath {self._command}` did not answer on {self._url} within {START_TIMEOUT_S:g} seconds"
+        )
+
+
+class Services:
+    """Collector and server, started together."""
+
+    def __init__(self, services: list[Service]) -> None:
+        self._services = services
+
+    def check(self) -> None:
+        """Raise `ServiceFailed` when one has ended."""
+        for service in self._services:
+            service.check()
+
+    def wait_until_healthy(self) -> None:
+        """Return when both answer. Raises `ServiceFailed`."""
+        for service in self._services:
+            service.wait_until_healthy()
+
+
 @contextmanager
-def both_services(settings: Settings) -> Iterator[Callable[[], None]]:
-    """Collector and server as children, answering when the block begins; yields a call that raises if one has ended."""
+def both_services(settings: Settings) -> Iterator[Services]:
+    """Collector and server as children while the block runs; they start beside whatever the block does first."""
     # SIGTERM must end the children too, and an exception lets the blocks below do it.
     signal.signal(signal.SIGTERM, _end)
+    places = {
+        "collect": (settings.collector.host, settings.collector.port),
+        "serve": (settings.server.host, settings.server.port),
+    }
     with ExitStack() as stack:
-        children = {}
-        for command, host, port in (
-            ("collect", settings.collector.host, settings.collector.port),
-            ("serve", settings.server.host, settings.server.port),
-        ):
-            child = stack.enter_context(_child(command, settings))
-            children[command] = child
-            _wait_until_healthy(command, child, host, port)
-
-        def check() -> None:
-            for command, child in children.items():
-                if child.poll() is not None:
-                    raise ServiceFailed(f"`onepath {command}` ended with status {child.returncode}")
-
-        yield check
+        yield Services(
+            [Service(name, *place, stack.enter_context(_child(name, settings))) for name, place in places.items()]
+        )
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
@@ -87,18 +124,3 @@ def _child(command: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-
-
-def _wait_until_healthy(command: str, child: subprocess.Popen[bytes], host: str, port: int) -> None:
-    reachable = host if host in LOOPBACK_HOSTS else "127.0.0.1"
-    url = f"http://{reachable}:{port}/health"
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if child.poll() is not None:
-            raise ServiceFailed(f"`onepath {command}` did not start; its reason stands above")
-        try:
-            if httpx.get(url, timeout=2).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    raise ServiceFailed(f"`onepath {command}` did not answer on {url} within {START_TIMEOUT_S:g} seconds")

@@ -117,7 +117,6 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
                 duration_text(step["median_time_from_previous_s"]),
             )
         out.print(table)
-    _print_watermark(out, answer)
 
 
 _FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
@@ -140,7 +139,6 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = N
             duration_text(stage["median_time_from_previous_s"]),
         )
     out.print(table)
-    _print_watermark(out, answer)
 
 
 def print_retention(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
@@ -154,10 +152,10 @@ def print_retention(out: Console, answer: dict[str, Any], title: str | None = No
         rates = [_rate(rate) for rate in cohort["retention_rates"][1:]]
         table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
     out.print(table)
-    _print_watermark(out, answer)
 
 
-def _print_watermark(out: Console, answer: dict[str, Any]) -> None:
+def print_watermark(out: Console, answer: dict[str, Any]) -> None:
+    """How much of the log an answer holds."""
     out.print(f"data as of {answer['watermark'] or 'an empty log'}", style="dim", highlight=False)
 
 

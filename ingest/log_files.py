@@ -156,8 +156,8 @@ def read_records(
 
 
 def _was_taken_back(log_file: LogFile, file: int, offset: int, end: int) -> bool:
-    # TRICKY: a reader may have seen a record that could not be synced. The writer refused it and cut it off, so the reader
-    # stands past the end of a file that is whole in itself; its sender comes again.
+    # TRICKY: a reader may have seen a record that could not be synced. The writer refused it and cut it off, so the
+    # reader stands past the end of a file that is whole in itself; its sender comes again.
     if log_file.number != file or end != offset:
         return False
     survey = survey_file(log_file.path)

@@ -1,14 +1,13 @@
 """Small logs and warehouses for the tests of `ingest` and `warehouse`.
 
-A story is a list of requests with the moment each arrived. Clocks and ids are fixed; a log is written frame by frame, so that
-a test says when each record arrived and in which stream.
+A story is a list of requests with the moment each arrived. Clocks and ids are fixed; a log is written frame by frame,
+so that a test says when each record arrived and in which stream.
 """
 
 import base64
 import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -191,7 +190,7 @@ class StoryLog:
 
 def new_warehouse(**settings: Any) -> Warehouse:
     """An empty warehouse in memory."""
-    return Warehouse(":memory:", PROJECT, WarehouseSettings(**settings))
+    return Warehouse(":memory:", PROJECT, WarehouseSettings(**{"threads": 1, **settings}))
 
 
 def loader_of(
@@ -225,8 +224,3 @@ def rows(warehouse: Warehouse, sql: str) -> list[tuple[Any, ...]]:
 def contents(warehouse: Warehouse, views: Iterable[str] = VIEWS) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every public view, in an order that depends on nothing but the rows."""
     return {view: rows(warehouse, f"select * from {view} order by all") for view in views}
-
-
-def reading(warehouse: Warehouse) -> AbstractContextManager[Any]:
-    """A snapshot, for tests of asking."""
-    return warehouse.snapshot()

@@ -157,8 +157,8 @@ def test_item_calls_change_an_item_and_need_no_person(record_type: str, operatio
 def test_clock_is_corrected_by_flush_time_over_sixty_seconds(
     sent_s_before_arrival: int | None, event_s_before_arrival: int
 ) -> None:
-    flush = {} if sent_s_before_arrival is None else {"_flush_time": NOON_MS - sent_s_before_arrival * 1000}
-    message = one(tracked("reach", at_ms=NOON_MS - 20_000, **flush))
+    flush_time = None if sent_s_before_arrival is None else NOON_MS - sent_s_before_arrival * 1000
+    message = one(tracked("reach", at_ms=NOON_MS - 20_000, _flush_time=flush_time))
     assert NOON_US - message.event_at_us == event_s_before_arrival * 1_000_000
     assert message.original_event_at_us == NOON_US - 20_000_000
 

@@ -33,7 +33,7 @@ from warehouse.identity import founder_person_id
 from warehouse.refresh import refresh_marts
 from warehouse.warehouse import Warehouse
 
-FEW = settings(max_examples=10, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+FEW = settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 MARTS = ("daily_activity", "sales_path_daily", "acquisition_daily")
 
 Timed = tuple[int, Request | Act]
@@ -46,7 +46,7 @@ IDENTITIES = st.fixed_dictionaries(
         "$identity_mobile": st.sampled_from(["138", "139"]),
     },
 )
-# Identities that stay apart as device and as login: what an implied link says when its evidence comes late is not settled.
+# No value is both a device and a login: when the evidence of an implied link comes late is not settled.
 PLAIN_IDENTITIES = st.fixed_dictionaries(
     {},
     optional={

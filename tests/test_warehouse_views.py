@@ -145,7 +145,8 @@ def test_random_calls_make_of_a_property_what_a_loop_makes_of_it(
 ) -> None:
     told_calls = [
         {
-            **profile(operation, NOON_MS + ms, who, **({} if operation == "delete" else {"it": value})),
+            **profile(operation, NOON_MS + ms, who),
+            "properties": {} if operation == "delete" else {"it": value},
             "_track_id": number,
         }
         for number, (who, ms, (operation, value)) in enumerate(calls)

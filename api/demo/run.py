@@ -14,10 +14,10 @@ from api.asking import Ask, project_path
 from api.demo.calls import STAGES, Stage
 from api.demo.report import print_report
 from api.demo.senders import post
-from api.demo.story import tell
+from api.demo.story import Story, tell
 from api.errors import ApiError
 from api.project_file import FILE_NAME, default_project_file
-from api.running import both_services
+from api.running import Services, both_services
 from api.settings import Settings, read_settings
 
 DEMO_DATA = Path("demo-data")
@@ -33,7 +33,7 @@ def run_demo(
     server_port: int | None,
     *,
     scale: float,
-    then: Callable[[Callable[[], None]], None] | None,
+    then: Callable[[Services], None] | None,
 ) -> None:
     """Run the demo to its tables; then keep serving with `then`, or end."""
     folder = _fresh_folder(data)
@@ -41,13 +41,20 @@ def run_demo(
     (folder / FILE_NAME).write_text(default_project_file(DEMO_SALT, stages_text()), encoding="utf-8")
     settings = read_settings(folder, {"collector.port": collector_port, "server.port": server_port})
     started = time.monotonic()
-    with both_services(settings) as check, answers(settings) as (ask, _):
-        _play(out, settings, ask, scale)
-        print_report(out, settings, ask)
-        out.print(f"All of this took {time.monotonic() - started:.0f} seconds.", style="dim", highlight=False)
+    # Progress and times go to stderr: what stdout gets is the same on every run.
+    notes = Console(stderr=True)
+    with both_services(settings) as services:
+        with _progress(notes) as progress:
+            story = _write_story(progress, scale)
+            services.wait_until_healthy()
+            with answers(settings) as (ask, _):
+                _play(progress, settings, ask, story)
+        with answers(settings) as (ask, _):
+            print_report(out, settings, ask)
+        notes.print(f"All of this took {time.monotonic() - started:.0f} seconds.", style="dim", highlight=False)
         if then is not None:
             terminal.print_addresses(out, settings)
-            then(check)
+            then(services)
 
 
 def _fresh_folder(data: Path | None) -> Path:
@@ -62,21 +69,28 @@ def _fresh_folder(data: Path | None) -> Path:
     return folder
 
 
-def _play(out: Console, settings: Settings, ask: Ask, scale: float) -> None:
+def _progress(notes: Console) -> Progress:
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out) as progress:
-        telling = progress.add_task("Writing the story", total=1)
-        story = tell(scale=scale)
-        progress.update(telling, completed=1)
-        total = sum(len(shipment.calls) for shipment in story.shipments)
-        posting = progress.add_task("Posting it with the real SDKs", total=total)
-        url = f"http://{settings.collector.host}:{settings.collector.port}"
-        post(story, url, lambda count: progress.advance(posting, count))
-        loading = progress.add_task("Loading the log into the warehouse", total=total)
-        _wait_until_loaded(settings, ask, lambda count: progress.update(loading, completed=count))
-        refreshing = progress.add_task("Refreshing the marts", total=1)
-        ask("POST", project_path(settings, "refresh"))
-        progress.update(refreshing, completed=1)
+    return Progress(*columns, console=notes)
+
+
+def _write_story(progress: Progress, scale: float) -> Story:
+    writing = progress.add_task("Writing the story", total=1)
+    story = tell(scale=scale)
+    progress.update(writing, completed=1)
+    return story
+
+
+def _play(progress: Progress, settings: Settings, ask: Ask, story: Story) -> None:
+    total = sum(len(shipment.calls) for shipment in story.shipments)
+    posting = progress.add_task("Posting it with the real SDKs", total=total)
+    url = f"http://{settings.collector.host}:{settings.collector.port}"
+    post(story, url, lambda count: progress.advance(posting, count))
+    loading = progress.add_task("Loading the log into the warehouse", total=total)
+    _wait_until_loaded(settings, ask, lambda count: progress.update(loading, completed=count))
+    refreshing = progress.add_task("Refreshing the marts", total=1)
+    ask("POST", project_path(settings, "refresh"))
+    progress.update(refreshing, completed=1)
 
 
 def _wait_until_loaded(settings: Settings, ask: Ask, show: Callable[[int], None]) -> None:
