@@ -8,8 +8,6 @@ from typing import Literal
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from ingest.errors import IngestError
-from warehouse.errors import WarehouseError
 from warehouse.load import Loader
 
 logger = logging.getLogger("onepath.loading")
@@ -52,7 +50,7 @@ class LoadLoop:
     def _load_once(self) -> bool:
         try:
             report = self._loader.load_next()
-        except (IngestError, WarehouseError, OSError) as error:
+        except Exception as error:  # a loop that ends in silence would be worse than any failure
             if str(error) != self.status.problem:
                 logger.exception("loading failed and is tried again")
             self.status = LoadingStatus("failing", str(error))

@@ -3,6 +3,7 @@
 Pure: the same record under the same settings always gives the same result, so a replay can rebuild everything.
 """
 
+import logging
 from collections.abc import Callable
 
 from ingest.errors import Unreadable
@@ -11,6 +12,8 @@ from ingest.protocols import native, segment, sensors
 from ingest.protocols.reading import Reader
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
+
+logger = logging.getLogger("onepath.decode")
 
 FamilyDecoder = Callable[[Record, Request, DecodeSettings], Decoded]
 
@@ -60,7 +63,13 @@ def decode(record: Record, settings: DecodeSettings) -> Decoded:
             original_sha256=request.cut.sha256,
         )
         return Decoded(rejects=[reject])
-    return _DECODERS[protocol](record, request, settings)
+    try:
+        return _DECODERS[protocol](record, request, settings)
+    except Exception as error:  # a defect of ours must neither cost the data nor stop what comes after
+        logger.exception("the decoder of %s failed; the request is kept as a reject", protocol)
+        reader = Reader(protocol, record.received_at_us, settings)
+        reader.refuse(Unreadable("decoder_failed", f"{type(error).__name__}: {error}"), request.body)
+        return reader.decoded
 
 
 def _check_act(record: Record, settings: DecodeSettings) -> Decoded:

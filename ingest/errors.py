@@ -24,6 +24,7 @@ RejectReason = Literal[
     "time_too_far_ahead",
     "too_many_messages",
     "unknown_act",
+    "decoder_failed",
 ]
 
 

@@ -4,6 +4,7 @@
 unfinished write that a restart cut off (they were never acknowledged).
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -173,3 +174,16 @@ def _read_from(path: Path, offset: int) -> bytes:
     with file:
         file.seek(offset)
         return file.read()
+
+
+LogExtent = tuple[tuple[str, str, int], ...]
+
+
+def log_extent(log: Path) -> LogExtent:
+    """How far the log reaches: each stream's last file and its size. It changes with every record."""
+    extent = []
+    for stream in list_streams(log):
+        for log_file in list_files(log / stream)[-1:]:
+            with contextlib.suppress(FileNotFoundError):  # sealed, and so renamed, a moment ago
+                extent.append((stream, log_file.path.name, log_file.path.stat().st_size))
+    return tuple(extent)

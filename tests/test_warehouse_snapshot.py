@@ -1,5 +1,6 @@
 """Asking: one SELECT at a time, read only, within limits, and never half a load."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,13 +15,14 @@ from warehouse.warehouse import Warehouse
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """Three events of one person."""
     log = StoryLog(tmp_path_factory.mktemp("log"))
     log.tell(*(native(event(f"e{number}", device("d1"), NOON, plan="free")) for number in range(3)))
     built = new_warehouse()
     loader_of(built, log).load_all()
-    return built
+    yield built
+    built.close()
 
 
 @pytest.mark.parametrize(

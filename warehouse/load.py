@@ -14,6 +14,7 @@ import msgspec
 import pyarrow as pa
 from sqlglot import exp
 
+from ingest.log_files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
 from warehouse.duplicates import Content, RecentContents, find_duplicates
@@ -82,14 +83,19 @@ class Loader:
         self._identities = Identities(warehouse.project.salt)
         self._recent = RecentContents(0)
         self._is_stale = True
+        self._seen_extent: LogExtent | None = None
 
     def load_next(self) -> LoadReport | None:
         """Load the next batch; None when the log holds nothing new. What the log or DuckDB raise loses nothing."""
+        extent = log_extent(self._log)
+        if extent == self._seen_extent:
+            return None
         with self._warehouse.write() as connection:
             self._restore_caches(connection)
             request = self._request(connection)
         batch = self._decode(request)
         if not batch.record_count:
+            self._seen_extent = extent
             return None
         self._is_stale = True  # until this load is committed
         with self._warehouse.write() as connection:
