@@ -20,84 +20,93 @@ def profile(operation: str, at_ms: int = NOON_MS, who: str = "d1", **properties:
     return {"type": f"profile_{operation}", "distinct_id": who, "time": at_ms, "properties": properties}
 
 
-def properties_of(folder: Path, *calls: Json) -> Any:
-    """The properties of the one person whose calls these are, each arriving a second after the other."""
-    warehouse = told(folder, *(sensors(call) for call in calls))
-    ((text,),) = rows(warehouse, "select properties from persons")
-    return json.loads(text) if text is not None else {}
-
-
 # Properties of persons
 
 
-@pytest.mark.parametrize(
-    ("calls", "expected"),
-    [
-        pytest.param([profile("set", grade=3), profile("set", grade=4)], {"grade": 4}, id="the last set stands"),
-        pytest.param(
-            [profile("set", NOON_MS, grade=4), profile("set", NOON_MS - 1, grade=3)],
-            {"grade": 4},
-            id="one that happened before and comes late does not",
-        ),
-        pytest.param(
-            [profile("set_once", first="web"), profile("set_once", first="app", other=1)],
-            {"first": "web", "other": 1},
-            id="set_once keeps the first",
-        ),
-        pytest.param(
-            [profile("set_once", NOON_MS, first="web"), profile("set_once", NOON_MS - 1, first="app")],
-            {"first": "app"},
-            id="an earlier set_once that comes late is the first",
-        ),
-        pytest.param(
-            [profile("increment", books=2), profile("increment", books=3.5)], {"books": 5.5}, id="increments add up"
-        ),
-        pytest.param(
-            [
-                profile("set", NOON_MS, books=10),
-                profile("increment", NOON_MS + 1, books=1),
-                profile("increment", NOON_MS - 1, books=7),
-            ],
-            {"books": 11},
-            id="an increment from before the set counts for nothing",
-        ),
-        pytest.param(
-            [profile("append", subjects=["maths", "art"]), profile("append", subjects=["music", "art", "chess"])],
-            {"subjects": ["maths", "art", "music", "chess"]},
-            id="append keeps order and drops what is there",
-        ),
-        pytest.param(
-            [profile("set", grade=3, name="Li"), profile("unset", grade=True)],
-            {"name": "Li"},
-            id="unset takes one away",
-        ),
-        pytest.param(
-            [profile("set", grade=3, name="Li"), profile("delete"), profile("set", NOON_MS + 1, name="Wang")],
-            {"name": "Wang"},
-            id="delete takes all away",
-        ),
-        pytest.param(
-            [profile("set", NOON_MS, grade=3), profile("delete", NOON_MS - 1)],
-            {"grade": 3},
-            id="a late delete spares the new",
-        ),
-        pytest.param([profile("unset", grade=True), profile("set_once", grade=1)], {"grade": 1}, id="unset, then once"),
-        pytest.param(
-            [profile("set", plan={"a": [1, None]}, ok=True)], {"plan": {"a": [1, None]}, "ok": True}, id="any JSON"
-        ),
-    ],
-)
+PROPERTY_STORIES: list[Any] = [
+    pytest.param([profile("set", grade=3), profile("set", grade=4)], {"grade": 4}, id="the last set stands"),
+    pytest.param(
+        [profile("set", NOON_MS, grade=4), profile("set", NOON_MS - 1, grade=3)],
+        {"grade": 4},
+        id="one that happened before and comes late does not",
+    ),
+    pytest.param(
+        [profile("set_once", first="web"), profile("set_once", first="app", other=1)],
+        {"first": "web", "other": 1},
+        id="set_once keeps the first",
+    ),
+    pytest.param(
+        [profile("set_once", NOON_MS, first="web"), profile("set_once", NOON_MS - 1, first="app")],
+        {"first": "app"},
+        id="an earlier set_once that comes late is the first",
+    ),
+    pytest.param(
+        [profile("increment", books=2), profile("increment", books=3.5)], {"books": 5.5}, id="increments add up"
+    ),
+    pytest.param(
+        [
+            profile("set", NOON_MS, books=10),
+            profile("increment", NOON_MS + 1, books=1),
+            profile("increment", NOON_MS - 1, books=7),
+        ],
+        {"books": 11},
+        id="an increment from before the set counts for nothing",
+    ),
+    pytest.param(
+        [profile("append", subjects=["maths", "art"]), profile("append", subjects=["music", "art", "chess"])],
+        {"subjects": ["maths", "art", "music", "chess"]},
+        id="append keeps order and drops what is there",
+    ),
+    pytest.param(
+        [profile("set", grade=3, name="Li"), profile("unset", grade=True)],
+        {"name": "Li"},
+        id="unset takes one away",
+    ),
+    pytest.param(
+        [profile("set", grade=3, name="Li"), profile("delete"), profile("set", NOON_MS + 1, name="Wang")],
+        {"name": "Wang"},
+        id="delete takes all away",
+    ),
+    pytest.param(
+        [profile("set", NOON_MS, grade=3), profile("delete", NOON_MS - 1)],
+        {"grade": 3},
+        id="a late delete spares the new",
+    ),
+    pytest.param([profile("unset", grade=True), profile("set_once", grade=1)], {"grade": 1}, id="unset, then once"),
+    pytest.param(
+        [profile("set", plan={"a": [1, None]}, ok=True)], {"plan": {"a": [1, None]}, "ok": True}, id="any JSON"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The properties that each person of `PROPERTY_STORIES` ends up with, by the story's name."""
+    calls = [
+        sensors({**call, "distinct_id": story.id, "_track_id": number})
+        for story in PROPERTY_STORIES
+        for number, call in enumerate(story.values[0])
+    ]
+    warehouse = told(tmp_path_factory.mktemp("described"), *calls)
+    found = rows(
+        warehouse, "select identity_value, properties from persons inner join identities using (person_id) order by all"
+    )
+    return {story: json.loads(text) for story, text in found}
+
+
+@pytest.mark.parametrize(("calls", "expected"), PROPERTY_STORIES)
 def test_properties_are_what_the_calls_made_of_them_in_their_time(
-    tmp_path: Path, calls: list[Json], expected: Json
+    described: dict[str, Any], request: pytest.FixtureRequest, calls: list[Json], expected: Json
 ) -> None:
-    assert properties_of(tmp_path, *calls) == expected
+    assert described[request.node.callspec.id] == expected
 
 
-@pytest.mark.parametrize(
-    "name", ["", "*", "\\", '"', 'a\\"b', "a.b", "$.x", "[0]", "a/b", "~1", "#", "名字", "a\0b", " "]
-)
-def test_property_of_any_name_is_found(tmp_path: Path, name: str) -> None:
-    assert properties_of(tmp_path, profile("set", **{name: "kept", "plan": "free"})) == {name: "kept", "plan": "free"}
+def test_property_of_any_name_is_found(tmp_path: Path) -> None:
+    names = ["", "*", "\\", '"', 'a\\"b', "a.b", "$.x", "[0]", "a/b", "~1", "#", "名字", "a\0b", " "]
+    sent = {name: f"kept {name}" for name in names}
+    call = {"type": "profile_set", "distinct_id": "d1", "time": NOON_MS, "properties": sent}
+    ((text,),) = rows(told(tmp_path, sensors(call)), "select properties from persons")
+    assert json.loads(text) == sent
 
 
 def test_number_beyond_all_doubles_leaves_the_property_out(tmp_path: Path) -> None:

@@ -1,46 +1,62 @@
-"""The decoder process: decoding beside the server, where it cannot slow the small queries down."""
+"""The decoder process: decoding beside the server, where it cannot slow the small queries down.
 
-import os
-import threading
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+One child and a pipe. The child keeps nothing between batches, so it may die at any time, and it ends when its parent does.
+"""
+
+import signal
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
+from warehouse.errors import DecoderDied
+
+_ATTEMPTS = 2
 
 
 class DecoderProcess:
-    """One child process that decodes a batch at a time; started anew when it dies. Close it."""
+    """Decodes a batch at a time in its child, which is started anew when it dies. Close it."""
 
     def __init__(self) -> None:
-        self._pool = _start()
+        self._start()
 
     def __call__(self, request: BatchRequest) -> DecodedBatch:
-        """Decode in the child. Raises what `decode_batch` raises."""
-        try:
-            return self._pool.submit(decode_batch, request).result()
-        except BrokenProcessPool:
-            # Decoding keeps no state, so a killed child costs one repeated batch.
-            self._pool = _start()
-            return self._pool.submit(decode_batch, request).result()
+        """Decode in the child. Raises what `decode_batch` raises, or `DecoderDied`."""
+        for _ in range(_ATTEMPTS):
+            try:
+                self._pipe.send(request)
+                outcome: DecodedBatch | Exception = self._pipe.recv()
+            except (EOFError, OSError):
+                self.close()
+                self._start()
+                continue
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+        raise DecoderDied(f"the decoder died {_ATTEMPTS} times on the same batch of the log")
 
     def close(self) -> None:
         """End the child."""
-        self._pool.shutdown(cancel_futures=True)
+        self._pipe.close()
+        self._child.join()
+
+    def _start(self) -> None:
+        # spawn: a forked child would share the locks of DuckDB's threads.
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._child = context.Process(target=_decode_for_parent, args=(theirs,), name="decoder", daemon=True)
+        self._child.start()
+        theirs.close()
 
 
-def _start() -> ProcessPoolExecutor:
-    # spawn: a forked child would share the locks of DuckDB's threads.
-    return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"), initializer=_end_with_parent)
-
-
-def _end_with_parent() -> None:
-    # A killed server cannot end its child, and the child would wait for work for ever.
-    parent = parent_process()
-    assert parent is not None, "the decoder runs in a child process"
-
-    def wait() -> None:
-        parent.join()
-        os._exit(0)
-
-    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+def _decode_for_parent(pipe: "Connection[DecodedBatch | Exception, BatchRequest]") -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the pipe
+    while True:
+        try:
+            request = pipe.recv()
+        except EOFError:
+            return
+        try:
+            outcome: DecodedBatch | Exception = decode_batch(request)
+        except Exception as error:  # noqa: BLE001  # raised again by the parent
+            outcome = error
+        pipe.send(outcome)

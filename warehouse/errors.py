@@ -3,6 +3,7 @@
 WarehouseError
 ├── WarehouseInUse      retryable: another process has the file open
 ├── SchemaTooNew        final: a later Onepath wrote this file
+├── DecoderDied         retryable: the decoder process ended twice on the same batch
 ├── WriteFailed         retryable: a transaction was undone; nothing of it remains
 ├── BadSql              final: the statement is wrong or not allowed; the message says why
 └── QueryTimeout        retryable with a smaller question or a larger limit
@@ -19,6 +20,10 @@ class WarehouseInUse(WarehouseError):
 
 class SchemaTooNew(WarehouseError):
     """The file was written by a later version."""
+
+
+class DecoderDied(WarehouseError):
+    """The decoder process ended again and again on the same batch."""
 
 
 class WriteFailed(WarehouseError):
