@@ -41,11 +41,13 @@ def running_server(settings: Settings) -> str | None:
     """The address of the server that has this folder open; None when nobody answers."""
     path = settings.data / SERVER_FILE
     try:
-        url = str(json.loads(path.read_text(encoding="utf-8"))["url"])
-        httpx.get(f"{url}/health", timeout=5).raise_for_status()
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        announced = json.loads(path.read_text(encoding="utf-8"))
+        url = str(announced["url"])
+        health = httpx.get(f"{url}/health", timeout=5).raise_for_status().json()
+        # After a crash the file may be stale, and another folder's server may have taken the port.
+        return url if health["instance"] == announced["instance"] else None
+    except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
-    return url
 
 
 def _authorization(settings: Settings) -> dict[str, str]:

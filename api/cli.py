@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlencode
 
 import typer
 from rich.console import Console
@@ -230,7 +231,7 @@ def refresh(
     settings = _settings(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        response = ask("POST", project_path(settings, f"refresh?rebuild={str(rebuild).lower()}"))
+        response = ask("POST", project_path(settings, "refresh"), {"rebuild": rebuild})
     terminal.print_refresh(out, response.json())
 
 
@@ -247,7 +248,7 @@ def rejects(
     from api.asking import project_path
 
     settings = _settings(data)
-    query = f"rejects?limit={limit}" + (f"&reason={reason}" if reason else "")
+    query = "rejects?" + urlencode({"limit": limit} | ({"reason": reason} if reason else {}))
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         response = ask("GET", project_path(settings, query))

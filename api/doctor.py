@@ -4,9 +4,10 @@ import httpx
 
 from api.answering import answers
 from api.asking import project_path, running_server
-from api.settings import LOOPBACK_HOSTS, Settings
+from api.errors import ApiError
+from api.settings import Settings, local_url
+from ingest.errors import IngestError
 from ingest.log_files import list_files, list_streams
-from models.errors import QuestionError
 from warehouse.errors import WarehouseError
 
 
@@ -30,12 +31,12 @@ def _log(settings: Settings) -> str:
 
 
 def _collector(settings: Settings) -> str:
-    host = settings.collector.host if settings.collector.host in LOOPBACK_HOSTS else "127.0.0.1"
+    url = local_url(settings.collector.host, settings.collector.port)
     try:
-        health = httpx.get(f"http://{host}:{settings.collector.port}/health", timeout=2).json()
+        health = httpx.get(f"{url}/health", timeout=2).json()
     except (httpx.HTTPError, ValueError):
-        return f"nobody answers on {host}:{settings.collector.port}; `onepath up` starts it"
-    return f"{health.get('status')} on {host}:{settings.collector.port}"
+        return f"nobody answers on {url}; `onepath up` starts it"
+    return f"{health.get('status')} on {url}"
 
 
 def _server(settings: Settings) -> str:
@@ -54,7 +55,7 @@ def _warehouse(settings: Settings) -> str:
     try:
         with answers(settings) as (ask, backlog):
             counts = ask("POST", project_path(settings, "sql"), {"sql": _COUNTS}).json()["rows"][0]
-    except (WarehouseError, QuestionError) as error:
+    except (ApiError, IngestError, WarehouseError) as error:
         return str(error)
     text = "{:,} events, {:,} persons, {:,} accounts, {:,} rejects".format(*counts)
     return text + (f"; {backlog.record_count:,} requests of the log are not loaded yet" if backlog else "")

@@ -25,7 +25,8 @@ def duration_text(seconds: float | None) -> str:
         return "–"
     sizes = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)]
     first = next((index for index, (_, size) in enumerate(sizes) if seconds >= size), len(sizes) - 1)
-    rest, parts = round(seconds), list[str]()
+    least = sizes[min(first + 1, len(sizes) - 1)][1]
+    rest, parts = round(seconds / least) * least, list[str]()
     for unit, size in sizes[first : first + 2]:
         count, rest = divmod(rest, size)
         if count or not parts:

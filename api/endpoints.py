@@ -10,19 +10,21 @@ from typing import Annotated, Any, Protocol
 import msgspec
 import pyarrow as pa
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
 from api.backlog import Backlog, measure_backlog
 from api.loading import LoadingStatus
 from api.settings import Settings
+from ingest.errors import IngestError
 from models.calendar import ALL_TIME, Calendar, Period
 from models.errors import QuestionError
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
 from models.matching import Stage, SubjectKind
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
-from warehouse.errors import BadSql, QueryTimeout
+from warehouse.errors import BadSql, QueryTimeout, WarehouseError
 from warehouse.reader import Snapshot
 from warehouse.refresh import RefreshReport
 from warehouse.snapshot import DuckDBSnapshot
@@ -36,6 +38,7 @@ class ServerParts(Protocol):
 
     settings: Settings
     warehouse: Warehouse
+    instance: str
 
     @property
     def loading(self) -> LoadingStatus: ...
@@ -58,6 +61,13 @@ class SqlRequest:
     """One SELECT over the public views."""
 
     sql: str
+
+
+@dataclass(frozen=True)
+class RefreshRequest:
+    """What to refresh: the touched days, or with `rebuild` every day anew."""
+
+    rebuild: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,7 @@ class Health:
 
     status: str
     service: str
+    instance: str
     loading: str
     problem: str | None
 
@@ -96,17 +107,25 @@ def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncConte
     def health() -> Health:
         """Whether the server answers, and what loading is doing."""
         loading = server.loading
-        return Health("failing" if loading.problem else "ok", "server", loading.state, loading.problem)
+        return Health("failing" if loading.problem else "ok", "server", server.instance, loading.state, loading.problem)
 
     app.include_router(_questions(server), prefix="/api/v1/projects/{project}")
-    app.add_exception_handler(QuestionError, _explain)
-    app.add_exception_handler(BadSql, _explain)
-    app.add_exception_handler(QueryTimeout, _explain)
+    app.add_exception_handler(RequestValidationError, _explain_body)
+    for kind in (QuestionError, WarehouseError, IngestError):
+        app.add_exception_handler(kind, _explain)
     return app
 
 
 async def _explain(_request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, status_code=408 if isinstance(error, QueryTimeout) else 422)
+    statuses = {QuestionError: 422, BadSql: 422, QueryTimeout: 408}
+    status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 503)
+    return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+async def _explain_body(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    said = [f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in error.errors()]
+    return JSONResponse({"detail": "; ".join(said)}, status_code=422)
 
 
 def calendar_of(settings: Settings) -> Calendar:
@@ -117,6 +136,7 @@ def calendar_of(settings: Settings) -> Calendar:
 
 def _questions(server: ServerParts) -> APIRouter:
     settings = server.settings
+    limits = settings.warehouse
 
     def known_project(project: str) -> None:
         if project != settings.project.project.name:
@@ -152,7 +172,7 @@ def _questions(server: ServerParts) -> APIRouter:
     def sql(request: SqlRequest, http: Request) -> Response:
         """Run one SELECT over the public views; CSV when Accept asks for text/csv."""
         with snapshot() as found:
-            limited = found.query_limited(request.sql, settings.warehouse.query_max_rows)
+            limited = found.query_limited(request.sql, limits.query_max_rows, limits.query_max_bytes)
             watermark = found.watermark
         if "text/csv" in http.headers.get("accept", ""):
             cut = {"x-onepath-cut": str(limited.is_cut).lower()}
@@ -181,9 +201,9 @@ def _questions(server: ServerParts) -> APIRouter:
         return rows
 
     @router.post("/refresh")
-    def refresh(rebuild: bool = False) -> RefreshReport:
+    def refresh(request: RefreshRequest) -> RefreshReport:
         """Bring the marts up to date now."""
-        return server.refresh(rebuild=rebuild)
+        return server.refresh(rebuild=request.rebuild)
 
     return router
 
@@ -206,7 +226,15 @@ def to_question(request: SalesPathRequest, settings: Settings) -> SalesPathQuest
 
 def rows_of(table: pa.Table) -> tuple[tuple[Any, ...], ...]:
     """The rows of a table as Python values; bytes (the originals of rejects) as text."""
-    return tuple(zip(*(map(_readable, column.to_pylist()) for column in table.columns), strict=True))
+    return tuple(zip(*(map(_readable, _values(column)) for column in table.columns), strict=True))
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    try:
+        values: list[Any] = column.to_pylist()
+    except (OverflowError, ValueError):  # a date that DuckDB has and Python's calendar does not
+        values = column.cast(pa.string()).to_pylist()
+    return values
 
 
 def to_csv(table: pa.Table) -> str:

@@ -2,7 +2,9 @@
 
 ApiError
 ├── SettingsError       final: a setting is unknown, malformed or contradicts another; the start stops
-└── NotRunning          no server answers, and the command needs one
+├── ServiceFailed       a service did not start, or ended by itself (in running)
+├── Refused             the API refused a question; the message is its reason (in asking)
+└── BadDuration         a text that is no duration (in durations)
 """
 
 
@@ -12,7 +14,3 @@ class ApiError(Exception):
 
 class SettingsError(ApiError):
     """A setting is unknown, malformed or contradicts another."""
-
-
-class NotRunning(ApiError):
-    """No server answers, and the command needs one."""

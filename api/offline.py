@@ -28,6 +28,7 @@ class OfflineServer:
 
     settings: Settings
     warehouse: Warehouse
+    instance: str = ""
     loading: LoadingStatus = field(default=LoadingStatus("stopped"))
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:

@@ -4,6 +4,7 @@ Made at the first start with a salt of its own; the salt keys the public person 
 backup.
 """
 
+import os
 import secrets
 import tomllib
 from dataclasses import dataclass
@@ -66,12 +67,11 @@ class ProjectFile:
 def read_project_file(data: Path, *, create: bool) -> ProjectFile:
     """Read the file, or make it (in memory only unless `create`). Raises `SettingsError` naming what is wrong."""
     path = data / FILE_NAME
-    was_made = not path.exists()
-    if was_made:
+    was_made = False
+    if not path.exists():
         text = default_project_file(secrets.token_hex(16))
-        if create:
-            _write(path, text)
-    else:
+        was_made = not create or _make(path, text)
+    if path.exists():
         text = path.read_text(encoding="utf-8")
     try:
         return _parse(tomllib.loads(text), was_made)
@@ -89,18 +89,29 @@ def _stage_text(name: str, events: tuple[str, ...]) -> str:
     return f'[[stages]]\nname = "{name}"\nany_of = [{matches}]\n'
 
 
-def _write(path: Path, text: str) -> None:
+def _make(path: Path, text: str) -> bool:
+    """Write the file unless another process, starting at the same moment, already has; says whether this one did."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    path.chmod(0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
 
 
 def _parse(content: dict[str, Any], was_made: bool) -> ProjectFile:
     if unknown := content.keys() - {"project", "stages"}:
         raise ValueError(f"{sorted(unknown)[0]!r} is no section; there are [project] and [[stages]]")
     given = content.get("project", {})
+    if not isinstance(given, dict):
+        raise ValueError("project is no section; write [project] on a line of its own")
     if unknown := given.keys() - PROJECT_FIELDS.keys():
         raise ValueError(f"project.{sorted(unknown)[0]} is no setting; there are {', '.join(PROJECT_FIELDS)}")
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise ValueError(f"project.{name} is {value!r}; write it in quotes")
     if "salt" not in given:
         raise ValueError("project.salt is missing; write salt = and 32 random characters, once and for all")
     project = Project(**{"name": "default", **given})

@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 
 from api.errors import ApiError
-from api.settings import LOOPBACK_HOSTS, Settings
+from api.settings import Settings, local_url
 from ingest.asgi import ASGIApp
 
 START_TIMEOUT_S = 60.0
@@ -39,7 +39,10 @@ def run_service(name: str, create: Callable[[], ASGIApp], host: str, port: int) 
         config = uvicorn.Config(
             create(), http="httptools", lifespan="on", log_level="warning", access_log=False, server_header=False
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+    if not server.started:
+        raise ServiceFailed(f"the {name} did not start; its reason stands above")
 
 
 class Service:
@@ -47,7 +50,7 @@ class Service:
 
     def __init__(self, command: str, host: str, port: int, process: "subprocess.Popen[bytes]") -> None:
         self._command = command
-        self._url = f"http://{host if host in LOOPBACK_HOSTS else '127.0.0.1'}:{port}/health"
+        self._url = f"{local_url(host, port)}/health"
         self._process = process
 
     def check(self) -> None:
@@ -64,7 +67,8 @@ class Service:
                 if httpx.get(self._url, timeout=2).is_success:
                     return
             except httpx.HTTPError:
-                time.sleep(0.05)
+                pass
+            time.sleep(0.05)
         raise ServiceFailed(
             f"`onepath {self._command}` did not answer on {self._url} within {START_TIMEOUT_S:g} seconds"
         )
@@ -109,7 +113,7 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 @contextmanager
 def _child(command: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     arguments = [
-        *(sys.executable, "-m", "api.cli", command, "--data", str(settings.data)),
+        *(sys.executable, "-P", "-m", "api.cli", command, "--data", str(settings.data)),
         *("--collector-port", str(settings.collector.port), "--server-port", str(settings.server.port)),
     ]
     # A session of its own: Ctrl-C reaches the parent alone, which then ends its children in order.

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import logging
-import os
+import secrets
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import replace
 
 from fastapi import FastAPI
 
@@ -15,12 +15,12 @@ from api.board.pages import create_board
 from api.endpoints import create_api
 from api.guard import Guard
 from api.loading import LoadingStatus, LoadLoop, schedule_refresh
-from api.settings import SERVER_FILE, Settings, allowed_hosts
+from api.settings import SERVER_FILE, Settings, allowed_hosts, local_url
 from ingest.asgi import ASGIApp
 from models.stage_events import build_stage_events_sql
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadStage
-from warehouse.refresh import RefreshReport, StageEvents, has_touched, refresh_marts
+from warehouse.refresh import RefreshReport, has_touched, refresh_marts
 from warehouse.warehouse import Warehouse
 
 logger = logging.getLogger("onepath.server")
@@ -37,11 +37,14 @@ class Server:
         loader = Loader(self.warehouse, settings.log_folder, settings.decode, decode=self._decoder, observe=observe)
         self._load_loop = LoadLoop(loader, settings.warehouse.load_poll_s)
         self._refreshing = threading.Lock()
+        self._refresh_problem: str | None = None
+        self.instance = secrets.token_hex(8)
 
     @property
     def loading(self) -> LoadingStatus:
-        """What the load loop is doing."""
-        return self._load_loop.status
+        """What the load loop is doing; a failing refresh is a problem of it too."""
+        status = self._load_loop.status
+        return status if status.problem else replace(status, problem=self._refresh_problem)
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:
         """Bring the marts up to date with what is loaded."""
@@ -50,8 +53,14 @@ class Server:
 
     def refresh_if_touched(self) -> None:
         """The scheduled refresh: nothing to do when no load touched anything."""
-        if has_touched(self.warehouse):
-            self.refresh()
+        try:
+            if has_touched(self.warehouse):
+                self.refresh()
+        except Exception as error:  # it is tried again, and must not fail in silence
+            logger.exception("refreshing the marts failed and is tried again")
+            self._refresh_problem = f"refreshing the marts failed: {error}"
+        else:
+            self._refresh_problem = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -60,7 +69,9 @@ class Server:
         self._load_loop.start()
         scheduler = schedule_refresh(self.refresh_if_touched, self.settings.warehouse.refresh_every_s)
         server_file = self.settings.data / SERVER_FILE
-        _announce(server_file, self.settings)
+        place = self.settings.server
+        announcement = {"url": local_url(place.host, place.port), "instance": self.instance}
+        server_file.write_text(json.dumps(announcement), encoding="utf-8")
         try:
             yield
         finally:
@@ -73,10 +84,9 @@ class Server:
 
 def refresh_project(warehouse: Warehouse, settings: Settings, *, rebuild: bool = False) -> RefreshReport:
     """Refresh the marts with the stages as configured."""
-    with warehouse.snapshot() as snapshot:
-        sql = build_stage_events_sql(settings.project.stages, snapshot.event_properties())
-    stage_events = StageEvents(select=sql, definition=repr(settings.project.stages))
-    return refresh_marts(warehouse, stage_events, rebuild=rebuild)
+    return refresh_marts(
+        warehouse, lambda properties: build_stage_events_sql(settings.project.stages, properties), rebuild=rebuild
+    )
 
 
 def create_server(settings: Settings, observe: Callable[[LoadStage], None] = lambda _stage: None) -> ASGIApp:
@@ -92,9 +102,3 @@ def create_server(settings: Settings, observe: Callable[[LoadStage], None] = lam
     app.include_router(create_board(server))
     hosts = allowed_hosts(settings.server.host, settings.server.allowed_hosts)
     return Guard(app, hosts, settings.server.token)
-
-
-def _announce(path: Path, settings: Settings) -> None:
-    # The command line finds the running server by this file; a stale one is noticed because nobody answers.
-    url = f"http://{settings.server.host}:{settings.server.port}"
-    path.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")

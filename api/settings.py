@@ -33,7 +33,7 @@ class ServerSettings:
     host: str = setting("127.0.0.1", "Address the server listens on; on any other than a local one it wants a token.")
     port: int = setting(8107, "Port the server listens on.")
     allowed_hosts: str = setting(
-        "", "Comma-separated Host names to answer to; empty: local names on 127.0.0.1, else any."
+        "", "Comma-separated Host names to answer to beside local ones; empty: any, but on 127.0.0.1 local ones only."
     )
     token: str = setting("", "Secret that callers send as a bearer token or as the password of basic authentication.")
 
@@ -209,7 +209,13 @@ def _check_token(server: ServerSettings) -> None:
 
 
 def allowed_hosts(host: str, configured: str) -> frozenset[str] | None:
-    """The Host names a service answers to; None means any."""
+    """The Host names a service answers to, local ones always among them; None means any."""
     if configured:
-        return frozenset(name.strip().lower() for name in configured.split(",") if name.strip())
+        return LOOPBACK_HOSTS | {name.strip().lower() for name in configured.split(",") if name.strip()}
     return LOOPBACK_HOSTS if host in LOOPBACK_HOSTS else None
+
+
+def local_url(host: str, port: int) -> str:
+    """Where this machine itself reaches a service that listens on `host`."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from warehouse.load import LoadReport
 
 
-def _table(
-    *columns: str, title: str | None = None, right: tuple[str, ...] = (), unbroken: tuple[str, ...] = ()
-) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def _table(*columns: str, title: str = "", right: tuple[str, ...] = (), unbroken: tuple[str, ...] = ()) -> Table:
+    table = Table(
+        title=_plain(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
         justify: JustifyMethod = "right" if column in right else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in unbroken)
+        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column in unbroken)
     return table
 
 
@@ -92,10 +96,15 @@ def print_rows(out: Console, response: httpx.Response, output: str) -> None:
         else:
             table = _table(*answer["columns"])
             for row in answer["rows"]:
-                table.add_row(*(Text("" if value is None else _cell(value)) for value in row))
+                table.add_row(*(_plain("" if value is None else _cell(value)) for value in row))
             out.print(table)
     if is_cut:
         sys.stderr.write("onepath: more rows than the limit; raise ONEPATH_WAREHOUSE__QUERY_MAX_ROWS to see all\n")
+
+
+def _plain(text: str) -> Text:
+    """What a sender wrote, as nothing but text: no markup, no escapes that drive the terminal."""
+    return Text("".join(character if character.isprintable() else " " for character in text))
 
 
 def _cell(value: Any) -> str:
@@ -106,11 +115,11 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
     """One table per group of the breakdown."""
     for group in answer["groups"]:
         value = group["breakdown_value"]
-        title = None if value is None else f"{answer['question']['breakdown']} = {value or '(none)'}"
+        title = "" if value is None else f"{answer['question']['breakdown']} = {value or '(none)'}"
         table = _table("step", "count", "of first", "of previous", "median time", title=title, right=_FUNNEL_RIGHT)
         for step in group["steps"]:
             table.add_row(
-                f"{step['step_index']}. {step['step_name']}",
+                _plain(f"{step['step_index']}. {step['step_name']}"),
                 f"{step['count']:,}",
                 _rate(step["conversion_rate"]),
                 _rate(step["step_conversion_rate"]),
@@ -122,14 +131,14 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
 _FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
 
 
-def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
+def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> None:
     """The stages in order."""
     columns = ("entered", "reached", "of\nfirst", "of\nprev.", "skipped", "out of\norder", "median\ntime")
     title = title or f"Sales path by {answer['question']['by']}"
     table = _table("stage", *columns, title=title, right=columns, unbroken=("stage", *columns))
     for stage in answer["stages"]:
         table.add_row(
-            f"{stage['stage_index']}. {stage['stage_name']}",
+            _plain(f"{stage['stage_index']}. {stage['stage_name']}"),
             f"{stage['entered']:,}",
             f"{stage['reached']:,}",
             _rate(stage["conversion_rate"]),
@@ -141,7 +150,7 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str | None = N
     out.print(table)
 
 
-def print_retention(out: Console, answer: dict[str, Any], title: str | None = None) -> None:
+def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> None:
     """One line per cohort; the shares of those who came back in each later period."""
     question = answer["question"]
     later = [f"+{n}" for n in range(1, question["periods"] + 1)]
@@ -167,11 +176,11 @@ def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None
     for reject in response.json():
         names = [reject["protocol"], reject["record_type"], reject["event_name"]]
         received_at = str(reject["received_at"])[:19].replace("T", " ")
-        head = f"  {received_at} UTC  {' '.join(name for name in names if name)}"
+        head = _plain(f"  {received_at} UTC  {' '.join(name for name in names if name)}")
         out.print(Text.assemble((reject["reason"], "bold"), head), soft_wrap=True)
-        out.print(Text(f"    {reject['detail']}"), soft_wrap=True)
+        out.print(_plain(f"    {reject['detail']}"), soft_wrap=True)
         original = " ".join(reject["original"].split())
-        out.print(Text(f"    {original[:160]}{'…' if len(original) > 160 else ''}", style="dim"), soft_wrap=True)
+        out.print(_plain(f"    {original[:160]}{'…' if len(original) > 160 else ''}"), style="dim", soft_wrap=True)
 
 
 def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]]) -> None:

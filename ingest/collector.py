@@ -4,10 +4,12 @@ Receiving paths are plain ASGI in front of the FastAPI router (three times the r
 such as `/health` and the documentation, is FastAPI's. A request is answered only after its record is on disk.
 """
 
+import asyncio
 import hashlib
 
 from ingest.answers import Answer, answer_to, refusal_to
 from ingest.asgi import ASGIApp, Receive, Scope, Send
+from ingest.bodies import GZIP_MAGIC
 from ingest.decode import decode, recognise
 from ingest.errors import LogUnavailable
 from ingest.log_writer import LogWriter
@@ -37,6 +39,9 @@ _CORS = [
     ),
     (b"access-control-max-age", b"86400"),
 ]
+
+
+_DECODED_IN_LOOP_BYTES = 128 << 10
 
 
 class ClientGone(Exception):
@@ -69,18 +74,22 @@ class Collector:
             await _send(send, Answer(405, b'{"error":"this path takes POST"}', "application/json"))
 
     async def _take(self, protocol: Protocol, request: Request) -> Answer:
-        preview = self._preview(protocol, request)
+        preview = await self._preview(protocol, request)
         try:
             position = await self._writer.append_async(request)
         except LogUnavailable as error:
             return refusal_to(protocol, str(error))
         return answer_to(protocol, request, preview, position)
 
-    def _preview(self, protocol: Protocol, request: Request) -> Decoded | None:
+    async def _preview(self, protocol: Protocol, request: Request) -> Decoded | None:
         # Sensors clients are answered 200 whatever they sent, so nothing needs to be decoded for them here.
         if protocol == "sensors":
             return None
-        return decode(Record(self._writer.now_us(), request), self._decode_settings)
+        record = Record(self._writer.now_us(), request)
+        if len(request.body) <= _DECODED_IN_LOOP_BYTES and request.body[:2] != GZIP_MAGIC:
+            return decode(record, self._decode_settings)
+        # A large body takes long to decode, and the loop must go on answering the others meanwhile.
+        return await asyncio.to_thread(decode, record, self._decode_settings)
 
     async def _read(self, scope: Scope, receive: Receive) -> Request:
         limit = self._settings.max_body_bytes

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
+from ingest.errors import LogError
+
 FORMAT_VERSION = 1
 
 _HEAD = struct.Struct("<BBI")
@@ -23,6 +25,10 @@ class FrameKind(IntEnum):
     SEAL = 3
 
 
+_KINDS = frozenset(FrameKind)
+_KIND_BYTES = frozenset(bytes([kind]) for kind in FrameKind)
+
+
 class Frame(NamedTuple):
     """A whole frame: its first byte's offset in the file, the offset after it, and what it holds."""
 
@@ -32,7 +38,7 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-class UnknownFormat(ValueError):
+class UnknownFormat(LogError):
     """A frame written by a later version of the format; final until Onepath is upgraded."""
 
 
@@ -49,19 +55,39 @@ def read_frames(data: bytes, base: int = 0) -> Iterator[Frame]:
     torn tail or damage is for the caller to say. Raises `UnknownFormat` on a whole frame of a later format.
     """
     at = 0
-    while at + FRAME_OVERHEAD <= len(data):
-        version, kind, length = _HEAD.unpack_from(data, at)
-        start = at + FRAME_OVERHEAD
-        end = start + length
-        if end > len(data):
-            return
-        payload = data[start:end]
-        (crc,) = _CRC.unpack_from(data, at + _HEAD.size)
-        if crc != zlib.crc32(payload, zlib.crc32(data[at : at + _HEAD.size])):
-            return
-        if version != FORMAT_VERSION:
-            raise UnknownFormat(
-                f"log format {version} at offset {base + at}: this Onepath reads format {FORMAT_VERSION}; upgrade it"
-            )
-        yield Frame(base + at, base + end, FrameKind(kind), payload)
-        at = end
+    while (frame := _frame_at(data, at, base)) is not None:
+        yield frame
+        at = frame.end - base
+
+
+def _frame_at(data: bytes, at: int, base: int) -> Frame | None:
+    if at + FRAME_OVERHEAD > len(data):
+        return None
+    version, kind, length = _HEAD.unpack_from(data, at)
+    start = at + FRAME_OVERHEAD
+    end = start + length
+    if end > len(data):
+        return None
+    payload = data[start:end]
+    (crc,) = _CRC.unpack_from(data, at + _HEAD.size)
+    if crc != zlib.crc32(payload, zlib.crc32(data[at : at + _HEAD.size])):
+        return None
+    if version != FORMAT_VERSION or kind not in _KINDS:
+        raise UnknownFormat(
+            f"log format {version} (frame kind {kind}) at offset {base + at}: this reads format {FORMAT_VERSION}"
+        )
+    return Frame(base + at, base + end, FrameKind(kind), payload)
+
+
+def has_whole_frame(data: bytes) -> bool:
+    """Whether a whole frame starts anywhere in `data`: the sign that what stands before it was damaged, not torn.
+
+    A write in flight or torn by a crash leaves nothing behind its broken frame.
+    """
+    first_byte = bytes([FORMAT_VERSION])
+    at = data.find(first_byte)
+    while at >= 0:
+        if data[at + 1 : at + 2] in _KIND_BYTES and _frame_at(data, at, 0) is not None:
+            return True
+        at = data.find(first_byte, at + 1)
+    return False

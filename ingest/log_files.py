@@ -5,7 +5,9 @@ unfinished write that a restart cut off (they were never acknowledged).
 """
 
 import contextlib
+import logging
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,15 @@ from pathlib import Path
 import msgspec
 
 from ingest.errors import LogDamaged
-from ingest.frame import FrameKind, encode_frame, read_frames
+from ingest.frame import FrameKind, encode_frame, has_whole_frame, read_frames
 from ingest.record import Position, Record, decode_record
 
 SEALED_SUFFIX = ".log"
 OPEN_SUFFIX = ".open"
 TORN_SUFFIX = ".torn"
+_FILE_NAME = re.compile(r"\d{12}\.(open|log)")
+
+logger = logging.getLogger("onepath.log")
 
 
 class Opening(msgspec.Struct, array_like=True, frozen=True):
@@ -60,7 +65,7 @@ def list_files(folder: Path) -> list[LogFile]:
     found = {
         int(path.stem): LogFile(folder.name, int(path.stem), path)
         for path in sorted(folder.iterdir())
-        if path.suffix in (OPEN_SUFFIX, SEALED_SUFFIX)
+        if _FILE_NAME.fullmatch(path.name)
     }
     return [found[number] for number in sorted(found)]
 
@@ -114,11 +119,18 @@ def survey_file(path: Path) -> Survey:
 def repair_tail(path: Path) -> Survey:
     """Cut an unfinished write off the end of an open file, keeping its bytes beside it, and seal the file.
 
-    What is cut was never acknowledged: an answer is given only after the whole frame is on disk.
+    What is cut was never acknowledged: an answer is given only after the whole frame is on disk. A file with whole
+    frames after a broken one was not torn but damaged; it is left as it is, and readers stop there with `LogDamaged`.
     """
     survey = survey_file(path)
+    if survey.torn_bytes and has_whole_frame(path.read_bytes()[survey.end + 1 :]):
+        logger.error("%s is damaged at offset %d; it is left as it is", path, survey.end)
+        path.rename(path.with_suffix(SEALED_SUFFIX))
+        sync_folder(path.parent)
+        return survey
     with path.open("r+b") as file:
         if survey.torn_bytes:
+            logger.warning("%s ends in %d bytes of an unfinished write; they are set aside", path, survey.torn_bytes)
             file.seek(survey.end)
             path.with_suffix(TORN_SUFFIX).write_bytes(file.read())
             file.truncate(survey.end)
@@ -138,21 +150,24 @@ def read_records(
 ) -> Iterator[tuple[Position, int, Record]]:
     """Records of a stream at or after `offset` of `file`, each with its position and the offset after it.
 
-    Ends after about `max_bytes`, or where the log ends for now. Raises `LogDamaged` when a sealed file stops making
-    sense before its seal: those bytes were acknowledged once, and skipping them in silence would be loss.
+    Ends after about `max_bytes`, or where the log ends for now. Raises `LogDamaged` when a file stops making sense
+    before its seal or before another whole frame: those bytes were acknowledged once, and skipping them in silence
+    would be loss.
     """
     for log_file in list_files(log / stream):
         if log_file.number < file:
             continue
-        end, sealed = offset if log_file.number == file else 0, False
-        for frame in read_frames(_read_from(log_file.path, end), end):
+        start = end = offset if log_file.number == file else 0
+        sealed, data = False, _read_from(log_file.path, start)
+        for frame in read_frames(data, start):
             end, sealed = frame.end, frame.kind is FrameKind.SEAL
             if frame.kind is FrameKind.RECORD:
                 yield Position(stream, log_file.number, frame.offset), end, decode_record(frame.payload)
                 max_bytes -= frame.end - frame.offset
                 if max_bytes <= 0:
                     return
-        if log_file.is_sealed and not sealed and not _was_taken_back(log_file, file, offset, end):
+        is_short = log_file.is_sealed and not sealed and not _was_taken_back(log_file, file, offset, end)
+        if is_short or has_whole_frame(data[end - start + 1 :]):
             raise LogDamaged(f"{log_file.path} is damaged at offset {end}: restore this file from a backup")
 
 

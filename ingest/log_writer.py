@@ -7,6 +7,7 @@ unreported stays behind in the file.
 
 import asyncio
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -32,6 +33,8 @@ from ingest.log_files import (
     sync_folder,
 )
 from ingest.record import Act, Position, Record, Request, encode_record
+
+logger = logging.getLogger("onepath.log")
 
 WriteStage = Literal["written", "synced"]
 Settle = Callable[[Position | Exception], None]
@@ -60,6 +63,8 @@ class LogWriter:
         self.stream = stream
         self._folder = log / stream
         self._folder.mkdir(parents=True, exist_ok=True)
+        for parent in (log, log.parent):  # a synced file is only as durable as the names that lead to it
+            sync_folder(parent)
         self._lock_file = _lock_stream(self._folder)
         self._max_file_bytes = max_file_bytes
         self._clock_us = clock_us
@@ -156,10 +161,11 @@ class LogWriter:
                 outcomes.append((Position(self.stream, self._number, at), settle))
                 at += len(frame)
             self._write(b"".join(frame for frame, _ in batch))
-        except OSError as error:
+        except Exception as error:  # whatever it was, nobody must wait for ever
+            logger.exception("the log stream %s cannot be written", self.stream)
             self._is_broken = True
             self._take_back()
-            refusal = LogUnavailable(f"{self._folder} cannot be written: {error.strerror}")
+            refusal = LogUnavailable(f"{self._folder} cannot be written: {error}")
             return [(refusal, settle) for _, settle in batch]
         self._record_count += len(batch)
         return outcomes

@@ -50,8 +50,9 @@ class Message:
     """One thing a sender reported. Times are microseconds since 1970 UTC.
 
     `index` is its place in the request. `event_at_us` is corrected for the client's clock, `original_event_at_us` is as
-    sent. `dedupe_key` is the sender's own, else None and `content_hash` with `occurrence` (how many times the same
-    content came earlier in this request) tell resends.
+    sent; without `has_own_time` the sender gave none and it is that of its sending or arrival. `dedupe_key` is the
+    sender's own. Without one, `content_hash` and `occurrence` (how many times the same content came earlier in this
+    request) tell resends, but only of messages with a time of their own: two equal ones without it may both be real.
     """
 
     index: int
@@ -63,6 +64,7 @@ class Message:
     sent_at_us: int | None
     identities: tuple[Identity, ...]
     distinct_id: str | None
+    has_own_time: bool
     dedupe_key: str | None
     content_hash: bytes | None
     occurrence: int
@@ -113,8 +115,12 @@ def message_id(message: Message, position: Position) -> UUID:
     original time.
     """
     if message.dedupe_key is not None:
-        day = message.original_event_at_us // 86_400_000_000
-        name = f"key\0{message.protocol}\0{message.dedupe_key}\0{day}"
+        name = f"key\0{message.protocol}\0{message.dedupe_key}\0{dedupe_day(message)}"
     else:
         name = f"position\0{position}"
     return uuid_of(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+
+
+def dedupe_day(message: Message) -> int:
+    """Days since 1970 UTC within which the sender's key counts once; day 0 for messages that name no time."""
+    return message.original_event_at_us // 86_400_000_000 if message.has_own_time else 0

@@ -18,7 +18,7 @@ class CollectorSettings:
     host: str = setting("127.0.0.1", "Address the collector listens on.")
     port: int = setting(8106, "Port the collector listens on.")
     allowed_hosts: str = setting(
-        "", "Comma-separated Host names to answer to; empty: local names on 127.0.0.1, else any."
+        "", "Comma-separated Host names to answer to beside local ones; empty: any, but on 127.0.0.1 local ones only."
     )
     stream: str = setting("collector", "Name of the log stream this collector writes; one process per stream.")
     max_body_bytes: int = setting(
@@ -32,8 +32,11 @@ class CollectorSettings:
 class DecodeSettings:
     """What is accepted as a message. A change applies to what is loaded from now on, and to all on a rebuild."""
 
-    max_decompressed_bytes: int = setting(64 << 20, "Largest decompressed body in bytes (gzip bombs stop here).")
+    max_decompressed_bytes: int = setting(16 << 20, "Largest decompressed body in bytes (gzip bombs stop here).")
     max_messages: int = setting(10_000, "Most messages in one request.")
+    max_original_bytes: int = setting(
+        64 << 10, "Most bytes kept of a refused message or body; its length and hash stay."
+    )
     max_name_chars: int = setting(255, "Longest event name, identity key or identity value in characters.")
     event_max_age_days: int = setting(3650, "Oldest accepted event time, in days before arrival.")
     event_max_ahead_s: int = setting(86_400, "Furthest accepted event time after arrival, in seconds.")

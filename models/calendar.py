@@ -68,8 +68,11 @@ class Period:
 
     def bounds_utc(self, calendar: Calendar) -> tuple[datetime | None, datetime | None]:
         """Both ends as naive UTC datetimes; raises QuestionError when the period is empty."""
-        start = calendar.to_utc(self.start) if self.start else None
-        end = calendar.to_utc(self.end) if self.end else None
+        try:
+            start = calendar.to_utc(self.start) if self.start else None
+            end = calendar.to_utc(self.end) if self.end else None
+        except (OverflowError, ValueError) as error:
+            raise QuestionError(f"The period {self.start} to {self.end} leaves the calendar: {error}.") from error
         if start and end and start >= end:
             raise QuestionError(f"The period {self.start} to {self.end} is empty: let it start before it ends.")
         return start, end

@@ -121,5 +121,5 @@ def _is_number(value: Scalar) -> bool:
         return False
     try:
         return math.isfinite(float(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False

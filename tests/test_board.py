@@ -76,6 +76,7 @@ class Parts:
 
     settings: Settings
     warehouse: Warehouse
+    instance: str = "the board's"
     loading: LoadingStatus = IDLE
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:

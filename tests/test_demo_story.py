@@ -16,12 +16,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from tests import story_oracle
 
 import api.demo
 from api.demo.calls import ANONYMOUS, DAYS, FIRST_DATE, LOGIN, MOBILE, STAGES, ZONE, Call, Identity, week_of
 from api.demo.senders import Posted, PostError, post
 from api.demo.story import Story, tell
+from tests import story_oracle
 
 SMALL = 0.02
 MIDDLE = 0.1

@@ -34,6 +34,7 @@ def test_every_field_arrives() -> None:
         event_name="pay",
         event_at_us=NOON_US - 30 * SECOND_US,
         original_event_at_us=NOON_US - 30 * SECOND_US,
+        has_own_time=True,
         sent_at_us=NOON_US,
         identities=(Identity(LOGIN_ID, "u1"), Identity(ANONYMOUS_ID, "d1")),
         distinct_id="u1",

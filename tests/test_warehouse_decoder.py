@@ -15,7 +15,9 @@ from warehouse.decoder import DecoderProcess
 
 
 def request_for(log: Path) -> BatchRequest:
-    return BatchRequest(log, {}, [], max_bytes=1 << 20, max_property_columns=10, settings=DecodeSettings())
+    return BatchRequest(
+        log, {}, [], max_bytes=1 << 20, max_messages=100, max_property_columns=10, settings=DecodeSettings()
+    )
 
 
 def test_a_killed_decoder_is_started_anew_and_an_error_comes_through(tmp_path: Path) -> None:

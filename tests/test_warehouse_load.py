@@ -260,6 +260,17 @@ def test_nth_equal_message_of_a_request_is_compared_with_the_nth(tmp_path: Path)
     assert contents(load_story(log, load_max_bytes=1)) == contents(warehouse)
 
 
+def test_equal_messages_without_a_time_of_their_own_are_both_real(tmp_path: Path) -> None:
+    """A backend says `click` when it happens, and it happens twice; only a key can tell a resend here."""
+    keyed = {**event("order", login("u1")), "dedupe_key": "order-7"}
+    log = StoryLog(tmp_path)
+    for after_s in (0, 1, 12 * 3600):  # the last one comes on another day
+        log.append(native(event("click", device("d1")), keyed), NOON_US + after_s * SECOND_US)
+    warehouse = load_story(log)
+    assert names(warehouse) == ["click", "order", "click", "click"]
+    assert contents(load_story(log, load_max_bytes=1)) == contents(warehouse)
+
+
 def test_recent_content_is_remembered_over_a_restart(tmp_path: Path) -> None:
     log = StoryLog(tmp_path)
     warehouse = new_warehouse()

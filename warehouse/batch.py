@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ingest.decode import decode
 from ingest.log_files import list_streams, read_records
-from ingest.message import Identity, Message, Reject, message_id
+from ingest.message import Identity, Message, Reject, dedupe_day, message_id
 from ingest.record import Act, Position, Record
 from ingest.settings import DecodeSettings
 from warehouse.identity import by_priority
@@ -30,6 +30,7 @@ class BatchRequest:
     watermark: Watermark
     known_columns: list[tuple[str, PropertyType]]
     max_bytes: int
+    max_messages: int
     max_property_columns: int
     settings: DecodeSettings
 
@@ -69,6 +70,7 @@ MESSAGE_SCHEMA = pa.schema(
         ("sent_at", pa.timestamp("us")),
         ("distinct_id", pa.string()),
         ("dedupe_key", pa.string()),
+        ("dedupe_date", pa.date32()),
         ("content_hash", pa.uuid()),
         ("occurrence", pa.uint32()),
         ("account_id", pa.string()),
@@ -77,7 +79,6 @@ MESSAGE_SCHEMA = pa.schema(
         ("source", pa.string()),
         ("sdk", pa.string()),
         ("sdk_version", pa.string()),
-        ("is_unbind", pa.bool_()),
         ("target", pa.string()),
         ("operation", pa.string()),
         ("item_type", pa.string()),
@@ -113,10 +114,12 @@ def decode_batch(request: BatchRequest) -> DecodedBatch:
     watermark = dict(request.watermark)
     found = _read_streams(request)
     for stream, (position, end, record) in found:
+        if builder.is_full:
+            break
         watermark[stream] = StreamMark(position.file, end, record.received_at_us)
         builder.add(position, record)
     first = found[0][1].record.received_at_us if found else 0
-    return builder.build(watermark, first, len(found))
+    return builder.build(watermark, first)
 
 
 class _Found(NamedTuple):
@@ -145,6 +148,8 @@ def _read_streams(request: BatchRequest) -> list[tuple[str, _Found]]:
 class _BatchBuilder:
     def __init__(self, request: BatchRequest) -> None:
         self._settings = request.settings
+        self._max_messages = request.max_messages
+        self._record_count = 0
         self._columns = PropertyColumns.of(request.known_columns, request.max_property_columns)
         self._properties = PropertyBatch(self._columns)
         self._rows: list[tuple[Any, ...]] = []
@@ -156,6 +161,7 @@ class _BatchBuilder:
         self._acts: list[tuple[str, Act, int]] = []
 
     def add(self, position: Position, record: Record) -> None:
+        self._record_count += 1
         decoded = decode(record, self._settings)
         if record.act is not None and not decoded.rejects:
             self._acts.append((log_order(record.received_at_us, position), record.act, record.received_at_us))
@@ -187,6 +193,7 @@ class _BatchBuilder:
                 message.sent_at_us,
                 message.distinct_id,
                 message.dedupe_key,
+                dedupe_day(message),
                 uuid.UUID(bytes=message.content_hash) if message.content_hash is not None else None,
                 message.occurrence,
                 message.account_id,
@@ -195,7 +202,6 @@ class _BatchBuilder:
                 message.source,
                 message.sdk,
                 message.sdk_version,
-                message.is_unbind,
                 change.target if change is not None else None,
                 change.operation if change is not None else None,
                 item_type,
@@ -220,7 +226,12 @@ class _BatchBuilder:
             )
         )
 
-    def build(self, watermark: Watermark, first_received_at_us: int, record_count: int) -> DecodedBatch:
+    @property
+    def is_full(self) -> bool:
+        """Small requests can hold many messages: a batch is bounded by both."""
+        return len(self._rows) + len(self._rejects) >= self._max_messages
+
+    def build(self, watermark: Watermark, first_received_at_us: int) -> DecodedBatch:
         messages = _table(self._rows, MESSAGE_SCHEMA)
         properties, others = self._properties.to_arrow(len(self._rows))
         messages = messages.append_column("properties", properties).append_column("other_properties", others)
@@ -236,7 +247,7 @@ class _BatchBuilder:
             misfits=dict(Counter(self._properties.misfits)),
             watermark=watermark,
             first_received_at_us=first_received_at_us,
-            record_count=record_count,
+            record_count=self._record_count,
         )
 
 

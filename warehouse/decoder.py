@@ -1,6 +1,7 @@
 """The decoder process: decoding beside the server, where it cannot slow the small queries down.
 
-One child and a pipe. The child keeps nothing between batches, so it may die at any time, and it ends when its parent does.
+One child and a pipe. The child keeps nothing between batches, so it may die at any time, and it ends when its parent
+does.
 """
 
 import signal

@@ -32,7 +32,7 @@ class RecentContents:
     def is_resend(self, content: Content, received_at_us: int) -> bool:
         """Whether equal content was accepted within the window before; if not, this one is from now on."""
         before = self._accepted_at.get(content)
-        if before is not None and received_at_us - before <= self._window_us:
+        if before is not None and 0 <= received_at_us - before <= self._window_us:
             return True
         self._accepted_at[content] = received_at_us
         return False

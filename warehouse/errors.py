@@ -2,6 +2,7 @@
 
 WarehouseError
 ├── WarehouseInUse      retryable: another process has the file open
+├── WrongSalt           final: the file belongs to another project file
 ├── SchemaTooNew        final: a later Onepath wrote this file
 ├── DecoderDied         retryable: the decoder process ended twice on the same batch
 ├── WriteFailed         retryable: a transaction was undone; nothing of it remains
@@ -16,6 +17,10 @@ class WarehouseError(Exception):
 
 class WarehouseInUse(WarehouseError):
     """Another process has the file open; DuckDB lets only one."""
+
+
+class WrongSalt(WarehouseError):
+    """The file was loaded with another salt than the project's."""
 
 
 class SchemaTooNew(WarehouseError):

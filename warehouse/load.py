@@ -127,6 +127,7 @@ class Loader:
             watermark=read_watermark(connection),
             known_columns=connection.execute("select name, type from store.property_columns").fetchall(),
             max_bytes=settings.load_max_bytes,
+            max_messages=settings.load_max_messages,
             max_property_columns=settings.max_property_columns,
             settings=self._decode_settings,
         )

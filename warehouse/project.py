@@ -1,5 +1,6 @@
 """A project: what its numbers depend on beside the events, from the first day on."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,10 @@ class Project:
     currency: str = "CNY"
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", self.name):
+            raise ValueError(f"name is {self.name!r}; use letters, digits, dashes and underscores")
+        if not re.fullmatch(r"[A-Z]{3}", self.currency):
+            raise ValueError(f"currency is {self.currency!r}; write three capital letters, such as CNY")
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:

@@ -97,13 +97,13 @@ class PropertyColumns:
     def of(cls, known: list[tuple[str, PropertyType]], max_columns: int) -> "PropertyColumns":
         columns = cls(max_columns)
         for name, column_type in known:
-            columns._names[name.casefold()] = name
+            columns._names[name.lower()] = name
             columns.types[name] = column_type
         return columns
 
     def column_for(self, name: str, value: Any) -> str:
         """The column that holds this property, made if need be; raises `Misfit`."""
-        known = self._names.get(name.casefold())
+        known = self._names.get(name.lower())
         if known is not None:
             return known
         if not name or len(name) > _MAX_NAME_CHARS or not name.isprintable():
@@ -113,7 +113,7 @@ class PropertyColumns:
         column_type = type_of(value)
         if column_type == "number" and isinstance(value, int) and abs(value) > _LARGEST_EXACT:
             raise Misfit("beyond_double")  # such a number is an id; the next value says what the column is
-        self._names[name.casefold()] = name
+        self._names[name.lower()] = name
         self.types[name] = column_type
         self.added.append((name, column_type))
         return name

@@ -5,25 +5,21 @@ events view.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
 import sqlglot
 from sqlglot import exp
 
+from warehouse.reader import EventProperty
+from warehouse.snapshot import read_event_properties
 from warehouse.statements import list_statements, read_statement
 from warehouse.warehouse import Warehouse
 
-
-@dataclass(frozen=True)
-class StageEvents:
-    """The stages of the sales path as SQL: a SELECT of stage_index, stage_name, event_date, person_id and account_id.
-
-    `definition` changes when the meaning of the stages does; then the marts are rebuilt.
-    """
-
-    select: str
-    definition: str
+BuildStageEvents = Callable[[list[EventProperty]], str]
+"""Builds the view `stage_events` from the properties there are: a SELECT of stage_index, stage_name, event_date,
+person_id and account_id. Its text is part of what a mart is made of."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,14 @@ class RefreshReport:
     marts: tuple[str, ...]
 
 
-def refresh_marts(warehouse: Warehouse, stage_events: StageEvents, *, rebuild: bool = False) -> RefreshReport:
+def refresh_marts(
+    warehouse: Warehouse, build_stage_events: BuildStageEvents, *, rebuild: bool = False
+) -> RefreshReport:
     """Bring every mart up to date with what is loaded, in one transaction."""
     marts = {name.removeprefix("marts/"): read_statement(name) for name in list_statements("marts")}
     with warehouse.write() as connection:
-        connection.execute(_create_view("stage_events", stage_events.select))
+        stage_events = build_stage_events(read_event_properties(connection))
+        connection.execute(_create_view("stage_events", stage_events))
         fingerprint = _fingerprint(marts, stage_events, warehouse.project.timezone)
         rebuild = rebuild or _stored_fingerprint(connection) != fingerprint
         if rebuild:
@@ -83,8 +82,8 @@ def _create_view(name: str, select: str) -> str:
     ).sql(dialect="duckdb")
 
 
-def _fingerprint(marts: dict[str, str], stage_events: StageEvents, timezone: str) -> str:
-    parts = [timezone, stage_events.definition, *(part for pair in sorted(marts.items()) for part in pair)]
+def _fingerprint(marts: dict[str, str], stage_events: str, timezone: str) -> str:
+    parts = [timezone, stage_events, *(part for pair in sorted(marts.items()) for part in pair)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

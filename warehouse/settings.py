@@ -10,6 +10,7 @@ class WarehouseSettings:
     """Loading the log and answering questions."""
 
     load_max_bytes: int = setting(16 << 20, "Most bytes of the log decoded into one load.")
+    load_max_messages: int = setting(50_000, "A load takes no further request after this many messages.")
     load_poll_s: float = setting(0.25, "Seconds between looks at the log while nothing arrives.")
     duplicate_window_s: int = setting(
         600, "Messages without a key count as resent when equal within this many seconds."
@@ -21,4 +22,5 @@ class WarehouseSettings:
     threads: int = setting(2, "Threads DuckDB may use.")
     query_timeout_s: float = setting(30.0, "Seconds a statement may run.")
     query_max_rows: int = setting(10_000, "Rows a statement returns at most; the answer says when it was cut.")
+    query_max_bytes: int = setting(64 << 20, "Bytes a statement returns at most; the answer says when it was cut.")
     refresh_every_s: float = setting(5.0, "Seconds between refreshes of the marts while loads touch them.")

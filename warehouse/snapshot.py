@@ -13,6 +13,8 @@ from warehouse.reader import EventProperty
 from warehouse.statements import read_statement
 from warehouse.watermark import Watermark, read_watermark
 
+_ROWS_AT_A_TIME = 256
+
 
 @dataclass(frozen=True)
 class LimitedRows:
@@ -40,24 +42,25 @@ class DuckDBSnapshot:
         with self._limited():
             return self._cursor.sql(sql).to_arrow_table()
 
-    def query_limited(self, sql: str, max_rows: int) -> LimitedRows:
+    def query_limited(self, sql: str, max_rows: int, max_bytes: int = 64 << 20) -> LimitedRows:
         """Run one SELECT that somebody wrote. Raises `BadSql` and `QueryTimeout`."""
         statement = only_select(sql)
         with self._limited():
-            reader = self._cursor.sql(statement).to_arrow_reader(min(max_rows + 1, 10_000))
-            batches, count = list[pa.RecordBatch](), 0
+            reader = self._cursor.sql(statement).to_arrow_reader(_ROWS_AT_A_TIME)
+            batches, row_count, byte_count = list[pa.RecordBatch](), 0, 0
             for batch in reader:
+                row_count, byte_count = row_count + batch.num_rows, byte_count + batch.nbytes
+                if byte_count > max_bytes and batches:
+                    break
                 batches.append(batch)
-                count += batch.num_rows
-                if count > max_rows:
+                if row_count > max_rows:
                     break
             table = pa.Table.from_batches(batches, reader.schema)
-        return LimitedRows(table.slice(0, max_rows), count > max_rows)
+        return LimitedRows(table.slice(0, max_rows), row_count > max_rows or byte_count > max_bytes)
 
     def event_properties(self) -> list[EventProperty]:
         """The properties that have a column, by name."""
-        rows = self._cursor.execute("select name, type from store.property_columns order by name").fetchall()
-        return [EventProperty(name, "text" if kind == "object" else kind) for name, kind in rows]
+        return read_event_properties(self._cursor)
 
     def rejects(self, limit: int, reason: str | None = None) -> pa.Table:
         """What was refused, newest first, of one reason or of all."""
@@ -77,23 +80,34 @@ class DuckDBSnapshot:
         try:
             yield
         except duckdb.InterruptException as error:
-            raise QueryTimeout(
-                f"stopped after {self._timeout_s:g} seconds: ask for less, or raise ONEPATH_WAREHOUSE__QUERY_TIMEOUT_S"
-            ) from error
-        except duckdb.Error as error:
+            raise self._timeout() from error
+        except (duckdb.Error, OSError, pa.ArrowException) as error:  # what fails while rows stream comes as Arrow's
+            if "interrupt" in str(error).lower():
+                raise self._timeout() from error
             raise BadSql(str(error)) from error
         finally:
             timer.cancel()
+
+    def _timeout(self) -> QueryTimeout:
+        return QueryTimeout(
+            f"stopped after {self._timeout_s:g} seconds: ask for less, or raise ONEPATH_WAREHOUSE__QUERY_TIMEOUT_S"
+        )
 
 
 def only_select(sql: str) -> str:
     """The one SELECT in `sql`; raises `BadSql` for anything else."""
     try:
         statements = duckdb.extract_statements(sql)
-    except duckdb.Error as error:
+    except (duckdb.Error, TypeError, UnicodeError) as error:
         raise BadSql(str(error)) from error
     if len(statements) != 1:
         raise BadSql(f"{len(statements)} statements; send one SELECT")
     if statements[0].type != duckdb.StatementType.SELECT:
         raise BadSql(f"a {statements[0].type.name} statement; only SELECT can be run here")
     return str(statements[0].query)
+
+
+def read_event_properties(connection: duckdb.DuckDBPyConnection) -> list[EventProperty]:
+    """The properties that have a column, by name; objects are kept as JSON text."""
+    rows = connection.execute("select name, type from store.property_columns order by name").fetchall()
+    return [EventProperty(name, "text" if kind == "object" else kind) for name, kind in rows]

@@ -5,6 +5,7 @@ cursor per snapshot for readers.
 """
 
 import contextlib
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import WarehouseInUse, WriteFailed
+from warehouse.errors import WarehouseInUse, WriteFailed, WrongSalt
 from warehouse.migrations import migrate
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
@@ -34,6 +35,7 @@ class Warehouse:
         self._write_lock = threading.RLock()
         with self.write() as connection:
             migrate(connection)
+            _check_salt(connection, project)
             create_views(connection, project)
         self._connection.execute("set lock_configuration = true")
 
@@ -76,6 +78,19 @@ class Warehouse:
         """Close the file; open snapshots end with it."""
         with self._write_lock:
             self._connection.close()
+
+
+def _check_salt(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
+    # Another salt would give the same persons other ids from here on.
+    mark = hashlib.sha256(b"onepath salt\0" + project.salt.encode()).hexdigest()[:16]
+    rows = connection.execute("select value from store.settings where name = 'salt_mark'").fetchall()
+    if not rows:
+        connection.execute("insert into store.settings values ('salt_mark', ?)", [mark])
+    elif rows[0][0] != mark:
+        raise WrongSalt(
+            "this warehouse was loaded with another salt; bring back its onepath.toml, or move the warehouse file away "
+            "to have it rebuilt from the log with other person ids"
+        )
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, project: Project) -> None:

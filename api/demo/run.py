@@ -89,7 +89,7 @@ def _play(progress: Progress, settings: Settings, ask: Ask, story: Story) -> Non
     loading = progress.add_task("Loading the log into the warehouse", total=total)
     _wait_until_loaded(settings, ask, lambda count: progress.update(loading, completed=count))
     refreshing = progress.add_task("Refreshing the marts", total=1)
-    ask("POST", project_path(settings, "refresh"))
+    ask("POST", project_path(settings, "refresh"), {})
     progress.update(refreshing, completed=1)
 
 

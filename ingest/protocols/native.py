@@ -61,9 +61,10 @@ def _interpret(reader: Reader, index: int, item: bytes) -> Message:
         raise Unreadable("missing_account", "a group message needs account_id")
     sent_at = read_time(sent.sent_at, "sent_at")
     original_at = read_time(sent.event_at, "event_at")
+    has_own_time = original_at is not None
     if original_at is None:
         original_at = sent_at if sent_at is not None else reader.received_at_us
-    content_hash, occurrence = (None, 0) if sent.dedupe_key else reader.count_content(item)
+    content_hash, occurrence = (None, 0) if sent.dedupe_key or not has_own_time else reader.count_content(item)
     identities = unique_identities(sent.identities.items())
     target = _CHANGE_TARGETS.get(sent.record_type)
     properties = {name: value for name, value in sent.properties.items() if value is not None}
@@ -77,6 +78,7 @@ def _interpret(reader: Reader, index: int, item: bytes) -> Message:
         sent_at_us=sent_at,
         identities=identities,
         distinct_id=identities[0].value if identities else None,
+        has_own_time=has_own_time,
         dedupe_key=sent.dedupe_key or None,
         content_hash=content_hash,
         occurrence=occurrence,

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.bodies import lenient_json
@@ -11,6 +11,7 @@ from ingest.errors import Unreadable
 from ingest.message import PLATFORM_PROPERTY, SOURCES, Decoded, Identity, Message, Protocol, Reject, Source
 from ingest.settings import DecodeSettings
 
+_MOST_GUESSED_BYTES = 64 << 10
 _DAY_US = 86_400_000_000
 # The widest span that a TIMESTAMP column and a Python datetime both hold without trouble.
 _EARLIEST_US, _LATEST_US = -62_000_000_000_000_000, 250_000_000_000_000_000
@@ -41,8 +42,17 @@ class Reader:
         if index is None:
             index, self._next_index = self._next_index, self._next_index + 1
         record_type, event_name = guess_names(original)
+        kept = original[: self.settings.max_original_bytes]
         reject = Reject(
-            index, self.protocol, record_type, event_name, refusal.reason, refusal.detail, original, len(original)
+            index=index,
+            protocol=self.protocol,
+            record_type=record_type,
+            event_name=event_name,
+            reason=refusal.reason,
+            detail=refusal.detail,
+            original=kept,
+            original_length=len(original),
+            original_sha256=hashlib.sha256(original).hexdigest() if len(kept) < len(original) else None,
         )
         self.decoded.rejects.append(reject)
 
@@ -94,7 +104,7 @@ def _texts_of(message: Message) -> Iterable[tuple[str, str]]:
 def guess_names(original: bytes) -> tuple[str | None, str | None]:
     """Record type and event name of a refused message, as far as they can be read: a reject should be findable."""
     try:
-        value = lenient_json(original) if len(original) < 1 << 20 else None
+        value = lenient_json(original) if len(original) < _MOST_GUESSED_BYTES else None
     except Unreadable:
         return None, None
     if not isinstance(value, dict):
@@ -140,15 +150,16 @@ def read_time(value: Any, what: str) -> int | None:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-            delta = moment - datetime.fromtimestamp(0, UTC)
-            return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-        if isinstance(value, int | float) and not isinstance(value, bool):
+            micros = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             micros = round(value * 1_000_000) if abs(value) < 10_000_000_000 else round(value * 1_000)
-            if _EARLIEST_US < micros < _LATEST_US:
-                return micros
+        else:
+            raise ValueError("send ISO 8601 or milliseconds since 1970")
+        if _EARLIEST_US < micros < _LATEST_US:
+            return micros
     except (ValueError, OverflowError) as error:
         raise Unreadable("unreadable_message", f"{what} {value!r} is not a time: {error}") from error
-    raise Unreadable("unreadable_message", f"{what} {value!r} is not a time: send ISO 8601 or milliseconds since 1970")
+    raise Unreadable("unreadable_message", f"{what} {value!r} is not a time of this calendar")
 
 
 def time_text(moment_us: int) -> str:

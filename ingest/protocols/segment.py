@@ -132,10 +132,11 @@ def _interpret(reader: Reader, index: int, item: bytes, batch_sent_at: Any, call
     record_type = call or sent.type or ""
     sent_at = read_time(sent.sent_at if sent.sent_at is not None else batch_sent_at, "sentAt")
     original_at = read_time(sent.original_timestamp if sent.timestamp is None else sent.timestamp, "timestamp")
+    has_own_time = original_at is not None
     if original_at is None:
         original_at = sent_at if sent_at is not None else reader.received_at_us
     dedupe_key = id_text(sent.message_id)
-    content_hash, occurrence = (None, 0) if dedupe_key else reader.count_content(item)
+    content_hash, occurrence = (None, 0) if dedupe_key or not has_own_time else reader.count_content(item)
     context = sent.context or {}
     library = context.get("library") if isinstance(context.get("library"), dict) else {}
     sdk = id_text((library or {}).get("name"))
@@ -156,6 +157,7 @@ def _interpret(reader: Reader, index: int, item: bytes, batch_sent_at: Any, call
             ]
         ),
         distinct_id=user_id or anonymous_id,
+        has_own_time=has_own_time,
         dedupe_key=dedupe_key,
         content_hash=content_hash,
         occurrence=occurrence,

@@ -109,6 +109,7 @@ def _interpret(reader: Reader, index: int, item: bytes) -> Message:
         sent_at_us=sent_at,
         identities=_identities(sent, properties),
         distinct_id=id_text(sent.distinct_id),
+        has_own_time=True,
         dedupe_key=dedupe_key,
         content_hash=content_hash,
         occurrence=occurrence,

@@ -2,7 +2,7 @@
 -- Grain: one row per accepted message with a key.
 insert into store.keyed_messages by name
 select
-    cast(messages.original_at as date) as original_date,
+    messages.dedupe_date,
     messages.message_id,
 from messages
 inner join accepted

@@ -4,7 +4,7 @@ with keyed as (
     select
         "row",
         message_id,
-        cast(original_at as date) as original_date,
+        dedupe_date,
         row_number() over (partition by message_id order by "row") as nth,
     from messages
     where dedupe_key is not null
@@ -14,7 +14,7 @@ select keyed."row"
 from keyed
 left join store.keyed_messages as seen
     on keyed.message_id = seen.message_id
-    and keyed.original_date = seen.original_date
+    and keyed.dedupe_date = seen.dedupe_date
 where
     keyed.nth > 1
     or seen.message_id is not null

@@ -149,7 +149,7 @@ create table store.arrivals (
 
 -- One row per message whose sender gave it a key: a resend keeps key and original time.
 create table store.keyed_messages (
-    original_date date not null,
+    dedupe_date date not null,
     message_id uuid not null,
 );
 

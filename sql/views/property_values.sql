@@ -89,9 +89,15 @@ current_values as (
                 value := case change.operation
                     when 'set' then change.value
                     when 'set_once' then coalesce(state.value, change.value)
-                    when 'increment' then to_json(
-                        coalesce(try_cast(state.value as double), 0) + coalesce(try_cast(change.value as double), 0)
-                    )
+                    -- A sum beyond a double is infinite, which JSON cannot say; the value before it stays.
+                    when 'increment' then case
+                        when isfinite(
+                            coalesce(try_cast(state.value as double), 0) + coalesce(try_cast(change.value as double), 0)
+                        ) then to_json(
+                            coalesce(try_cast(state.value as double), 0) + coalesce(try_cast(change.value as double), 0)
+                        )
+                        else state.value
+                    end
                     -- Each value once, in the order of its first appending (list_distinct shuffles).
                     when 'append' then to_json(list_reduce(
                         coalesce(try_cast(change.value as json[]), [change.value]),
