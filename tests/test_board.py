@@ -131,7 +131,7 @@ def serve_story(
         warehouse = Warehouse(":memory:", settings.project.project, settings.warehouse)
         stack.callback(warehouse.close)
         Loader(warehouse, settings.log_folder, settings.decode).load_all()
-        yield stack.enter_context(serve(Parts(settings, warehouse, loading)))
+        yield stack.enter_context(serve(Parts(settings, warehouse, loading=loading)))
 
 
 def to_message(person: str, event: str, event_at: str, account: str | None) -> dict[str, Any]:
@@ -294,18 +294,27 @@ def test_a_hostile_stage_name_stays_a_name(tmp_path: Path, browser: Browser) -> 
 
 
 def test_what_cannot_be_answered_is_a_sentence_in_its_place(tmp_path: Path) -> None:
-    # No event has ever carried minutes, so neither path can be computed; retention can.
-    stages = STAGES.replace(
-        'event = "Paid"', 'event = "Paid", where = [{ property = "minutes", op = "gte", value = 20 }]'
-    )
+    # Too many stages: neither path can be computed; retention can.
+    stages = "".join(f'[[stages]]\nname = "stage {n}"\nany_of = [{{ event = "Met" }}]\n' for n in range(31))
     failing = LoadingStatus("failing", "the disk <is> full")
 
     with serve_story(tmp_path, stages, loading=failing) as served:
         page = httpx.get(served.url).text
 
-    assert page.count("This part has no numbers: No event has a property &#39;minutes&#39;") == 2
+    assert page.count("This part has no numbers: A sales path has 1 to 30 stages, not 31") == 2
     assert 'data-table="retention"' in page
     assert "do not grow: the disk &lt;is&gt; full" in page
+
+
+def test_a_stage_may_name_a_property_that_no_event_has_carried_yet(tmp_path: Path) -> None:
+    stages = STAGES.replace(
+        'event = "Paid"', 'event = "Paid", where = [{ property = "minutes", op = "gte", value = 20 }]'
+    )
+    with serve_story(tmp_path, stages) as served:
+        page = httpx.get(served.url).text
+        paths = httpx.post(f"{served.url}/api/v1/projects/default/sales-path", json={}).json()
+    assert "This part has no numbers" not in page
+    assert [stage["entered"] for stage in paths["stages"]][-1] == 0
 
 
 def test_without_an_account_the_page_says_what_makes_one(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from api.endpoints import SalesPathRequest, ServerParts, calendar_of, to_question
+from api.endpoints import SalesPathRequest, ServerParts, answer_project_path, calendar_of
 from models.errors import QuestionError
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
-from models.sales_path import SalesPathAnswer, answer_sales_path
+from models.sales_path import SalesPathAnswer
 from warehouse.errors import BadSql, QueryTimeout
 from warehouse.snapshot import DuckDBSnapshot
 
@@ -46,12 +46,8 @@ def read_numbers(server: ServerParts) -> BoardNumbers:
             watermark=snapshot.watermark,
             as_of=_newest_arrival(snapshot),
             message_counts=_message_counts(snapshot),
-            persons=_answered(
-                lambda: answer_sales_path(to_question(SalesPathRequest(by="person"), settings), calendar, snapshot)
-            ),
-            accounts=_answered(
-                lambda: answer_sales_path(to_question(SalesPathRequest(by="account"), settings), calendar, snapshot)
-            ),
+            persons=_answered(lambda: answer_project_path(SalesPathRequest(by="person"), settings, snapshot)),
+            accounts=_answered(lambda: answer_project_path(SalesPathRequest(by="account"), settings, snapshot)),
             retention=_answered(lambda: answer_retention(RETENTION_QUESTION, calendar, snapshot)),
         )
 

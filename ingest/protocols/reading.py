@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ingest.bodies import lenient_json
-from ingest.errors import Unreadable
+from ingest.errors import RejectReason, Unreadable
 from ingest.message import PLATFORM_PROPERTY, SOURCES, Decoded, Identity, Message, Protocol, Reject, Source
 from ingest.settings import DecodeSettings
 
@@ -151,6 +151,9 @@ def read_time(value: Any, what: str) -> int | None:
             moment = datetime.fromisoformat(value.strip())
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
             micros = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1)
+            if not _EARLIEST_US < micros < _LATEST_US:
+                reason: RejectReason = "time_too_old" if micros < 0 else "time_too_far_ahead"
+                raise Unreadable(reason, f"{what} {value!r} is beyond what is kept")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             micros = round(value * 1_000_000) if abs(value) < 10_000_000_000 else round(value * 1_000)
         else:
