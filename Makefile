@@ -15,7 +15,7 @@ test: .venv/ready lint
 
 # kill -9 of collector and server, 20 times each, under load; the seed is printed.
 test-faults: .venv/ready
-	$(BIN)/pytest -m slow -s tests/test_faults.py $(ARGS)
+	$(BIN)/pytest -m slow -n 0 -s tests/test_faults.py $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
