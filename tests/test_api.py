@@ -1,5 +1,7 @@
 """The API as its callers meet it: real services in one process each, asked over HTTP; and who is let in."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -9,10 +11,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 import pytest
+
+from api.cli import main
+from ingest.log_writer import LogWriter
+from ingest.record import Request
 
 PERSON = {"$identity_login_id": "teacher-1"}
 
@@ -21,6 +29,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 class House:
@@ -33,17 +50,21 @@ class House:
         self.server = f"http://127.0.0.1:{self.ports[1]}"
         self.project = f"{self.server}/api/v1/projects/default"
 
-    def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `onepath` on this folder."""
-        command = [sys.executable, "-m", "api.cli", *arguments, "--data", str(self.data)]
-        return subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env={**os.environ, "COLUMNS": "100", **environment},
-        )
+    def cli(self, *arguments: str, **environment: str) -> Done:
+        """Run `onepath` on this folder, inside this process: its libraries are loaded already."""
+        command = ["onepath", *arguments, "--data", str(self.data)]
+        stdout, stderr, status = io.StringIO(), io.StringIO(), 0
+        with (
+            patch.object(sys, "argv", command),
+            patch.dict(os.environ, {"COLUMNS": "100", **environment}),
+            contextlib.redirect_stdout(stdout),
+            contextlib.redirect_stderr(stderr),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                status = int(end.code or 0)
+        return Done(status, stdout.getvalue(), stderr.getvalue())
 
     @contextmanager
     def up(self) -> Iterator[None]:
@@ -186,9 +207,6 @@ def test_without_a_server_the_folder_answers_and_says_what_is_missing(tmp_path: 
     with house.up():
         httpx.post(f"{house.collector}/events", json=track("Before", "before")).raise_for_status()
         wait_for(house, "select count(*) = 1 from events")
-    from ingest.log_writer import LogWriter
-    from ingest.record import Request
-
     writer = LogWriter(house.data / "log", "collector")
     writer.append(Request("POST", "/events", "", {}, "127.0.0.1", json.dumps(track("After", "after")).encode()))
     writer.close()

@@ -293,7 +293,7 @@ OVERLAPPING_STEPS = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(
     events=st.lists(story_events("abc", 60), max_size=30, unique_by=lambda event: event.at),
     steps=st.lists(st.sampled_from(OVERLAPPING_STEPS), min_size=1, max_size=4).map(tuple),
@@ -315,7 +315,7 @@ SEPARATE_STEPS = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @given(
     events=st.lists(story_events("abc", 8), max_size=30),
     steps=st.sampled_from(SEPARATE_STEPS),

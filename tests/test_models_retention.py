@@ -208,7 +208,7 @@ NAIVE_START = datetime(2024, 3, 9, 12)  # noqa: DTZ001
 PERIODS = st.sampled_from([Period(), Period(start=NAIVE_START), Period(datetime(2024, 3, 10, 5, tzinfo=UTC), day(90))])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True, database=None)
 @given(
     events=EVENTS,
     start=MATCHES,
