@@ -58,6 +58,16 @@ def one_sentence() -> Iterator[None]:
         sys.exit(1)
 
 
+def _asking(data: Path | None) -> Settings:
+    """The settings of a command that asks: it makes no folder where there is none."""
+    settings = read_settings(data, create=False)
+    if not settings.data.exists():
+        raise ApiError(
+            f"there is nothing at {settings.data}; name a folder with --data, or start one with `onepath up`"
+        )
+    return settings
+
+
 def _settings(data: Path | None, collector_port: int | None = None, server_port: int | None = None) -> Settings:
     return read_settings(data, {"collector.port": collector_port, "server.port": server_port})
 
@@ -69,7 +79,7 @@ def collect(data: Data = None, collector_port: CollectorPort = None, server_port
     from api.running import run_service
 
     settings = _settings(data, collector_port, server_port)
-    run_service("collector", lambda: create_collector(settings), settings.collector.host, settings.collector.port)
+    run_service("collect", lambda: create_collector(settings), settings.collector.host, settings.collector.port)
 
 
 @app.command()
@@ -79,7 +89,7 @@ def serve(data: Data = None, collector_port: CollectorPort = None, server_port: 
     from api.serving import create_server
 
     settings = _settings(data, collector_port, server_port)
-    run_service("server", lambda: create_server(settings), settings.server.host, settings.server.port)
+    run_service("serve", lambda: create_server(settings), settings.server.host, settings.server.port)
 
 
 @app.command()
@@ -122,7 +132,7 @@ def demo(
     collector_port: CollectorPort = None,
     server_port: ServerPort = None,
     exit_after: Annotated[bool, typer.Option("--exit", help="End after printing.")] = False,
-    scale: Annotated[float, typer.Option("--scale", help="Size of the story, 0.02 to 1.")] = 1.0,
+    scale: Annotated[float, typer.Option("--scale", help="Size of the story.", min=0.02, max=1)] = 1.0,
 ) -> None:
     """Post the story of a school-software company with real SDKs, and show what Onepath makes of it."""
     from api.demo.run import run_demo  # the SDKs come with the extra `demo`
@@ -143,7 +153,7 @@ def sql(
     from api.answering import answers
     from api.asking import project_path
 
-    settings = _settings(data)
+    settings = _asking(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         accept = "text/csv" if output == "csv" else "application/json"
@@ -228,7 +238,7 @@ def refresh(
     from api.answering import answers
     from api.asking import project_path
 
-    settings = _settings(data)
+    settings = _asking(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         response = ask("POST", project_path(settings, "refresh"), {"rebuild": rebuild})
@@ -247,7 +257,7 @@ def rejects(
     from api.answering import answers
     from api.asking import project_path
 
-    settings = _settings(data)
+    settings = _asking(data)
     query = "rejects?" + urlencode({"limit": limit} | ({"reason": reason} if reason else {}))
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
@@ -276,7 +286,7 @@ def _answer(
     from api.answering import answers
     from api.asking import project_path
 
-    settings = _settings(data)
+    settings = _asking(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         response = ask("POST", project_path(settings, name), question)

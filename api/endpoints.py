@@ -122,8 +122,10 @@ async def _explain(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=status)
 
 
-async def _explain_body(_request: Request, error: Exception) -> JSONResponse:
+async def _explain_body(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if "json" not in request.headers.get("content-type", ""):
+        return JSONResponse({"detail": "send JSON, with the header content-type: application/json"}, status_code=422)
     said = [f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in error.errors()]
     return JSONResponse({"detail": "; ".join(said)}, status_code=422)
 

@@ -20,7 +20,7 @@ from warehouse.project import Project
 
 FILE_NAME = "onepath.toml"
 PROJECT_FIELDS = {
-    "name": "Name of the project; every write key and token lands in it.",
+    "name": "Name of the project, of its warehouse file and of its path in the API; every write key lands in it.",
     "timezone": "IANA time zone of the project's days.",
     "week_start": "First day of the week: monday or sunday.",
     "currency": "Currency of amounts, as ISO 4217 writes it.",
@@ -68,6 +68,10 @@ def read_project_file(data: Path, *, create: bool) -> ProjectFile:
     """Read the file, or make it (in memory only unless `create`). Raises `SettingsError` naming what is wrong."""
     path = data / FILE_NAME
     was_made = False
+    if not path.exists() and (data / "log").exists():
+        raise SettingsError(
+            f"{path} is missing beside its log: bring it back from a backup, as another salt gives persons other ids"
+        )
     if not path.exists():
         text = default_project_file(secrets.token_hex(16))
         was_made = not create or _make(path, text)

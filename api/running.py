@@ -17,6 +17,8 @@ from api.settings import Settings, local_url
 from ingest.asgi import ASGIApp
 
 START_TIMEOUT_S = 60.0
+# Answers under way when a service is stopped may take this long; then their statements are interrupted.
+SHUTDOWN_TIMEOUT_S = 3
 
 
 class ServiceFailed(ApiError):
@@ -25,24 +27,34 @@ class ServiceFailed(ApiError):
 
 def run_service(name: str, create: Callable[[], ASGIApp], host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM. The port is bound before anything is opened, so a taken one costs nothing."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    with _bind(name, host, port) as listener:
+        config = uvicorn.Config(
+            create(),
+            http="httptools",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        )
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+    if not server.started:
+        raise ServiceFailed(f"`onepath {name}` did not start; its reason stands above")
+
+
+def _bind(name: str, host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
+        option = {"collect": "--collector-port", "serve": "--server-port"}[name]
         raise ServiceFailed(
-            f"the {name} cannot listen on {host}:{port}: {error.strerror}; give it another port"
+            f"`onepath {name}` cannot listen on {host}:{port}: {error.strerror}; give it another port with {option}"
         ) from error
-    with listener:
-        config = uvicorn.Config(
-            create(), http="httptools", lifespan="on", log_level="warning", access_log=False, server_header=False
-        )
-        server = uvicorn.Server(config)
-        server.run(sockets=[listener])
-    if not server.started:
-        raise ServiceFailed(f"the {name} did not start; its reason stands above")
+    return listener
 
 
 class Service:
@@ -100,6 +112,8 @@ def both_services(settings: Settings) -> Iterator[Services]:
         "collect": (settings.collector.host, settings.collector.port),
         "serve": (settings.server.host, settings.server.port),
     }
+    for name, (host, port) in places.items():
+        _bind(name, host, port).close()
     with ExitStack() as stack:
         yield Services(
             [Service(name, *place, stack.enter_context(_child(name, settings))) for name, place in places.items()]

@@ -94,12 +94,27 @@ def print_rows(out: Console, response: httpx.Response, output: str) -> None:
             rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
             out.file.write(json.dumps(rows, ensure_ascii=False) + "\n")
         else:
-            table = _table(*answer["columns"])
-            for row in answer["rows"]:
-                table.add_row(*(_plain("" if value is None else _cell(value)) for value in row))
-            out.print(table)
+            _print_answer_rows(out, answer["columns"], answer["rows"])
     if is_cut:
         sys.stderr.write("onepath: more rows than the limit; raise ONEPATH_WAREHOUSE__QUERY_MAX_ROWS to see all\n")
+
+
+def _print_answer_rows(out: Console, columns: list[str], rows: list[list[Any]]) -> None:
+    """A table where it fits the terminal; else each row upright, one line a column."""
+    cells = [["" if value is None else _cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    if sum(widths) + 2 * len(widths) <= out.width:
+        table = _table(*columns)
+        for row in cells:
+            table.add_row(*map(_plain, row))
+        out.print(table)
+        return
+    longest = max(map(len, columns))
+    for number, row in enumerate(cells, start=1):
+        out.print(f"row {number}", style="bold")
+        for name, cell in zip(columns, row, strict=True):
+            if cell:
+                out.print(_plain(f"  {name:<{longest}}  {cell}"), soft_wrap=True)
 
 
 def _plain(text: str) -> Text:
@@ -153,14 +168,18 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> N
 def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> None:
     """One line per cohort; the shares of those who came back in each later period."""
     question = answer["question"]
-    later = [f"+{n}" for n in range(1, question["periods"] + 1)]
+    # Cohort and size take about twenty characters, a period eight; what does not fit is said, and in --json.
+    shown = min(question["periods"], max(1, (out.width - 20) // 8))
+    later = [f"+{n}" for n in range(1, shown + 1)]
     mode = question["mode"].replace("_", " ")
     title = title or f"Retention by {question['unit']} ({mode}): who came back n {question['unit']}s later"
     table = _table("cohort", "size", *later, title=title, right=("size", *later), unbroken=("cohort",))
     for cohort in answer["cohorts"]:
-        rates = [_rate(rate) for rate in cohort["retention_rates"][1:]]
+        rates = [_rate(rate) for rate in cohort["retention_rates"][1 : shown + 1]]
         table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
     out.print(table)
+    if shown < question["periods"]:
+        out.print(f"{shown} of {question['periods']} periods fit here; --json has all", style="dim", highlight=False)
 
 
 def print_watermark(out: Console, answer: dict[str, Any]) -> None:
@@ -173,6 +192,8 @@ def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None
     if as_json:
         print_json(out, response)
         return
+    if not response.json():
+        out.print("No rejects.")
     for reject in response.json():
         names = [reject["protocol"], reject["record_type"], reject["event_name"]]
         received_at = str(reject["received_at"])[:19].replace("T", " ")

@@ -40,9 +40,9 @@ def main(service: str, stage: str, count: str, data: str, collector_port: str, s
     settings = read_settings(Path(data), overrides)
     observe = KillAt(stage, int(count), Path(trace))
     if service == "collect":
-        run_service("collector", lambda: create_collector(settings, observe), "127.0.0.1", int(collector_port))
+        run_service("collect", lambda: create_collector(settings, observe), "127.0.0.1", int(collector_port))
     else:
-        run_service("server", lambda: create_server(settings, observe), "127.0.0.1", int(server_port))
+        run_service("serve", lambda: create_server(settings, observe), "127.0.0.1", int(server_port))
 
 
 if __name__ == "__main__":

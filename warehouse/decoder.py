@@ -4,6 +4,7 @@ One child and a pipe. The child keeps nothing between batches, so it may die at 
 does.
 """
 
+import contextlib
 import signal
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -51,13 +52,13 @@ class DecoderProcess:
 
 def _decode_for_parent(pipe: "Connection[DecodedBatch | Exception, BatchRequest]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the pipe
-    while True:
-        try:
-            request = pipe.recv()
-        except EOFError:
-            return
-        try:
-            outcome: DecodedBatch | Exception = decode_batch(request)
-        except Exception as error:  # noqa: BLE001  # raised again by the parent
-            outcome = error
-        pipe.send(outcome)
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone, and so is the work
+        while True:
+            pipe.send(_outcome_of(pipe.recv()))
+
+
+def _outcome_of(request: BatchRequest) -> DecodedBatch | Exception:
+    try:
+        return decode_batch(request)
+    except Exception as error:  # noqa: BLE001  # raised again by the parent
+        return error

@@ -33,6 +33,7 @@ class Warehouse:
         self.settings = settings
         self._connection = _connect(path, settings)
         self._write_lock = threading.RLock()
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
         with self.write() as connection:
             migrate(connection)
             _check_salt(connection, project)
@@ -58,10 +59,12 @@ class Warehouse:
     def snapshot(self, timeout_s: float | None = None) -> Iterator[DuckDBSnapshot]:
         """The warehouse as it stands now; each statement asked of it may take `timeout_s` (default: the setting)."""
         cursor = self._connection.cursor()
-        cursor.execute("begin transaction read only")
+        self._cursors.add(cursor)
         try:
+            cursor.execute("begin transaction read only")
             yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s)
         finally:
+            self._cursors.discard(cursor)
             cursor.close()
 
     def _undo(self) -> None:
@@ -75,7 +78,9 @@ class Warehouse:
             self._connection.execute("checkpoint")
 
     def close(self) -> None:
-        """Close the file; open snapshots end with it."""
+        """Close the file; statements still running are interrupted."""
+        for cursor in tuple(self._cursors):
+            cursor.interrupt()
         with self._write_lock:
             self._connection.close()
 

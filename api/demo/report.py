@@ -34,7 +34,7 @@ def print_report(out: Console, settings: Settings, ask: Ask) -> None:
         f"{totals['refused']:,} links were refused (a second login on one device or number).",
         highlight=False,
     )
-    for by in ("person", "account"):
+    for by in ("account", "person"):
         terminal.print_sales_path(out, ask("POST", project_path(settings, "sales-path"), {"by": by}).json())
     question = {"unit": "week", "periods": RETENTION_WEEKS, "mode": "first_time"}
     terminal.print_retention(out, ask("POST", project_path(settings, "retention"), question).json())

@@ -54,6 +54,9 @@ def run_demo(
         notes.print(f"All of this took {time.monotonic() - started:.0f} seconds.", style="dim", highlight=False)
         if then is not None:
             terminal.print_addresses(out, settings)
+            out.print(
+                f"Ask it from a second terminal, as in: onepath sales-path --data {settings.data}", soft_wrap=True
+            )
             then(services)
 
 

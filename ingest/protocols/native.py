@@ -3,7 +3,7 @@
 The names are those of the public views, so what one sends is what one finds.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -16,15 +16,15 @@ from ingest.settings import DecodeSettings
 
 PATHS = frozenset({"/events"})
 
-RecordType = Literal["track", "identify", "group"]
-_CHANGE_TARGETS: dict[RecordType, PropertyTarget] = {"identify": "person", "group": "account"}
+RECORD_TYPES = ("track", "identify", "group")
+_CHANGE_TARGETS: dict[str, PropertyTarget] = {"identify": "person", "group": "account"}
 
 
 class NativeMessage(msgspec.Struct, forbid_unknown_fields=True):
     """One message. `track` is an event; `identify` sets properties of a person, `group` of an account it joins."""
 
-    identities: dict[str, Any]
-    record_type: RecordType = "track"
+    identities: dict[str, Any] = {}
+    record_type: str = "track"
     event_name: str | None = None
     event_at: Any = None
     sent_at: Any = None
@@ -53,6 +53,10 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
 
 def _interpret(reader: Reader, index: int, item: bytes) -> Message:
     sent = read_struct(item, NativeMessage)
+    if sent.record_type not in RECORD_TYPES:
+        raise Unreadable(
+            "unknown_record_type", f"record_type {sent.record_type!r} is none of {', '.join(RECORD_TYPES)}"
+        )
     is_event = sent.record_type == "track"
     if is_event and not sent.event_name:
         raise Unreadable("missing_event_name", "an event needs event_name")

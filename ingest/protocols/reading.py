@@ -73,7 +73,7 @@ class Reader:
 def check_message(message: Message, received_at_us: int, settings: DecodeSettings) -> Message:
     """The rules that hold for every family; raises `Unreadable`."""
     if not message.identities and (message.change is None or message.change.target == "person"):
-        raise Unreadable("missing_identity", "no id of a person: send distinct_id, userId or identities")
+        raise Unreadable("missing_identity", "no id of a person: send a distinct_id, userId or identities")
     if message.event_name is not None and not message.event_name.strip():
         raise Unreadable("missing_event_name", "an event needs a name")
     for what, text in _texts_of(message):
