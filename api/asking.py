@@ -1,8 +1,9 @@
 """Asking the API: one request, one answer or one sentence, whoever answers."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any, Protocol
 
 import httpx
@@ -48,6 +49,15 @@ def running_server(settings: Settings) -> str | None:
         return url if health["instance"] == announced["instance"] else None
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
+
+
+def unknown_events(settings: Settings, ask: Ask, names: Sequence[str]) -> dict[str, list[str]]:
+    """Those of `names` that no event has, each with the names most like it."""
+    if not names:
+        return {}
+    sql = "select distinct event_name from events order by event_name"
+    known = [row[0] for row in ask("POST", project_path(settings, "sql"), {"sql": sql}).json()["rows"]]
+    return {name: get_close_matches(name, known) for name in names if name not in known}
 
 
 def _authorization(settings: Settings) -> dict[str, str]:

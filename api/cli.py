@@ -8,7 +8,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -179,7 +179,7 @@ def funnel(
         "by": by,
         "breakdown": breakdown,
     }
-    _answer("funnel", question, data, as_json, terminal.print_funnel)
+    _answer("funnel", question, data, as_json, terminal.print_funnel, events=steps)
 
 
 @app.command()
@@ -209,7 +209,8 @@ def retention(
         "mode": mode,
         "by": by,
     }
-    _answer("retention", question, data, as_json, terminal.print_retention)
+    events = [event for event in (start, returning) if event is not None]
+    _answer("retention", question, data, as_json, terminal.print_retention, events)
 
 
 @app.command("sales-path")
@@ -281,15 +282,17 @@ def _answer(
     data: Path | None,
     as_json: bool,
     show: Callable[[Console, dict[str, Any]], None],
+    events: Sequence[str] = (),
 ) -> None:
     from api import terminal
     from api.answering import answers
-    from api.asking import project_path
+    from api.asking import project_path, unknown_events
 
     settings = _asking(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         response = ask("POST", project_path(settings, name), question)
+        terminal.warn_of_unknown_events(unknown_events(settings, ask, events))
     if as_json:
         terminal.print_json(out, response)
     else:

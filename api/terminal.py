@@ -63,6 +63,13 @@ def warn_of_backlog(backlog: "Backlog | None") -> None:
         )
 
 
+def warn_of_unknown_events(unknown: dict[str, list[str]]) -> None:
+    """On stderr: a misspelt event is no error, but its zeros should not be taken for an answer."""
+    for name, close in unknown.items():
+        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+        Console(stderr=True).print(_plain(f"onepath: no event is named {name!r}{hint}"), style="yellow", soft_wrap=True)
+
+
 def print_load(out: Console, reports: "list[LoadReport]") -> None:
     """What `onepath load --once` took from the log."""
     messages = sum(report.messages for report in reports)

@@ -176,7 +176,10 @@ def test_the_command_line_asks_the_running_server(house: House) -> None:
     count = "select count(*) as n from events where event_name = 'Asked'"
     assert json.loads(house.cli("sql", count, "--format", "json").stdout) == [{"n": 2}]
     assert house.cli("sql", count, "--format", "csv").stdout == "n\n2\n"
-    assert "Asked" in house.cli("funnel", "Asked").stdout
+    funnel = house.cli("funnel", "Asked")
+    assert ("Asked" in funnel.stdout, funnel.stderr) == (True, "")
+    misspelt = house.cli("funnel", "Aksed").stderr
+    assert misspelt == "onepath: no event is named 'Aksed'; did you mean 'Asked'?\n"
     assert "cohort" in house.cli("retention").stdout
     assert "1. reach" in house.cli("sales-path", "--by", "account").stdout
     assert "daily_activity" in house.cli("refresh").stdout
