@@ -1,0 +1,126 @@
+"""Commands that ask: SQL, funnel, retention and the sales path."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from api.commands.common import AsJson, By, Data, out, settings_to_ask
+from api.durations import parse_duration
+
+commands = typer.Typer()
+
+
+@commands.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SELECT over the public views.")],
+    data: Data = None,
+    output: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How to print the rows.")
+    ] = "table",
+) -> None:
+    """Run one SELECT: on the running server, or on the folder when nothing runs."""
+    from api import terminal
+    from api.answering import answers
+    from api.asking import project_path
+
+    settings = settings_to_ask(data)
+    with answers(settings) as (ask, backlog):
+        terminal.warn_of_backlog(backlog)
+        accept = "text/csv" if output == "csv" else "application/json"
+        response = ask("POST", project_path(settings, "sql"), {"sql": statement}, accept=accept)
+    terminal.print_rows(out, response, output)
+
+
+@commands.command()
+def funnel(
+    steps: Annotated[list[str], typer.Argument(help="Event names, in order.")],
+    window: Annotated[str, typer.Option("--window", help="Conversion window, such as 14d, 36h or 30m.")] = "14d",
+    by: By = "person",
+    breakdown: Annotated[str | None, typer.Option("--breakdown", help="Split by this event property.")] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """How many go from step to step within a window."""
+    from api import terminal
+
+    question = {
+        "steps": [{"any_of": [{"event": step}]} for step in steps],
+        "conversion_window_s": parse_duration(window),
+        "by": by,
+        "breakdown": breakdown,
+    }
+    _answer("funnel", question, data, as_json, terminal.print_funnel, events=steps)
+
+
+@commands.command()
+def retention(
+    unit: Annotated[Literal["day", "week", "month"], typer.Option("--unit", help="Length of a period.")] = "week",
+    periods: Annotated[int, typer.Option("--periods", help="Periods after the first.")] = 8,
+    start: Annotated[str | None, typer.Option("--start", help="Event that starts; any event by default.")] = None,
+    returning: Annotated[
+        str | None, typer.Option("--returning", help="Event that returns; any event by default.")
+    ] = None,
+    mode: Annotated[
+        Literal["recurring", "first_time"],
+        typer.Option("--mode", help="In every period with a start event, or only the first ever."),
+    ] = "first_time",
+    by: By = "person",
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who comes back, by the period they started in."""
+    from api import terminal
+
+    question = {
+        "start": {"event": start},
+        "returning": {"event": returning},
+        "unit": unit,
+        "periods": periods,
+        "mode": mode,
+        "by": by,
+    }
+    events = [event for event in (start, returning) if event is not None]
+    _answer("retention", question, data, as_json, terminal.print_retention, events)
+
+
+@commands.command("sales-path")
+def sales_path(
+    by: By = "person",
+    window: Annotated[
+        str | None, typer.Option("--window", help="Count entries within this time of the first; none by default.")
+    ] = None,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """How far persons or accounts came along the stages of the sales path."""
+    from api import terminal
+
+    question = {"by": by, "window_s": parse_duration(window) if window else None}
+    _answer("sales-path", question, data, as_json, terminal.print_sales_path)
+
+
+def _answer(
+    name: str,
+    question: dict[str, Any],
+    data: Path | None,
+    as_json: bool,
+    show: Callable[[Console, dict[str, Any]], None],
+    events: Sequence[str] = (),
+) -> None:
+    from api import terminal
+    from api.answering import answers
+    from api.asking import project_path, unknown_events
+
+    settings = settings_to_ask(data)
+    with answers(settings) as (ask, backlog):
+        terminal.warn_of_backlog(backlog)
+        response = ask("POST", project_path(settings, name), question)
+        terminal.warn_of_unknown_events(unknown_events(settings, ask, events))
+    if as_json:
+        terminal.print_json(out, response)
+    else:
+        show(out, response.json())
+        terminal.print_watermark(out, response.json())

@@ -1,0 +1,83 @@
+"""Commands that run the services: collect, serve, up, demo, and loading without a server."""
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api.commands.common import CollectorPort, Data, ServerPort, out, settings_of
+from api.errors import ApiError
+
+if TYPE_CHECKING:
+    from api.running import Services
+
+commands = typer.Typer()
+
+
+@commands.command()
+def collect(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
+    """Run the collector: receive events and keep them in the log."""
+    from api.collecting import create_collector
+    from api.running import run_service
+
+    settings = settings_of(data, collector_port, server_port)
+    run_service("collect", lambda: create_collector(settings), settings.collector.host, settings.collector.port)
+
+
+@commands.command()
+def serve(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
+    """Run the server: load the log, answer questions, show the board."""
+    from api.running import run_service
+    from api.serving import create_server
+
+    settings = settings_of(data, collector_port, server_port)
+    run_service("serve", lambda: create_server(settings), settings.server.host, settings.server.port)
+
+
+@commands.command()
+def up(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
+    """Run collector and server until Ctrl-C."""
+    from api import terminal
+    from api.running import both_services
+
+    settings = settings_of(data, collector_port, server_port)
+    with both_services(settings) as services:
+        services.wait_until_healthy()
+        terminal.print_addresses(out, settings)
+        keep_serving(services)
+
+
+def keep_serving(services: "Services") -> None:
+    """Wait for Ctrl-C (or SIGTERM), and end when a service does."""
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            services.check()
+            time.sleep(0.5)
+
+
+@commands.command()
+def load(
+    data: Data = None, once: Annotated[bool, typer.Option("--once", help="Load what is there, then end.")] = False
+) -> None:
+    """Load the log into the warehouse while no server runs."""
+    from api import terminal
+    from api.offline import load_once
+
+    if not once:
+        raise ApiError("the server loads the log by itself; without one, run `onepath load --once`")
+    terminal.print_load(out, load_once(settings_of(data)))
+
+
+@commands.command()
+def demo(
+    data: Data = None,
+    collector_port: CollectorPort = None,
+    server_port: ServerPort = None,
+    exit_after: Annotated[bool, typer.Option("--exit", help="End after printing.")] = False,
+    scale: Annotated[float, typer.Option("--scale", help="Size of the story.", min=0.02, max=1)] = 1.0,
+) -> None:
+    """Post the story of a school-software company with real SDKs, and show what Onepath makes of it."""
+    from api.demo.run import run_demo  # the SDKs come with the extra `demo`
+
+    run_demo(out, data, collector_port, server_port, scale=scale, then=None if exit_after else keep_serving)
