@@ -18,30 +18,68 @@ import msgspec
 from ingest.errors import Unreadable
 
 S = TypeVar("S", bound=msgspec.Struct)
+# A message as its own bytes; `bytes(item)` copies them out of the body they stand in.
+Item = bytes | msgspec.Raw
 
 GZIP_MAGIC = b"\x1f\x8b"
+# No JSON and no form that clients send begins with these.
+_ZLIB_MAGICS = frozenset({b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"})
 # Arrays with more commas than this are split one by one, so that millions of tiny items never stand in memory at once.
 _MANY_COMMAS = 1_000_000
+_ARRAY: "msgspec.json.Decoder[list[Item]]" = msgspec.json.Decoder(list[msgspec.Raw])
 _BETWEEN_ITEMS = re.compile(r"[ \t\r\n,]*")
+_BEFORE_VALUE = re.compile(r"[ \t\r\n:]*")
+# What opens or closes a nested value, once texts are stepped over as a whole.
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_LINES = re.compile(rb"[^\r\n]+")
+
+
+def plain_body(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
+    """A body as it was before it was compressed, told by its first bytes; only raw deflate needs its header.
+
+    Raises `Unreadable`.
+    """
+    if body[:2] == GZIP_MAGIC:
+        return gunzip(body, max_bytes)
+    if body[:2] in _ZLIB_MAGICS:
+        return _inflate(body, zlib.MAX_WBITS, max_bytes)[0]
+    if content_encoding == "deflate" and body[:1] not in b"{[":
+        return _inflate(body, -zlib.MAX_WBITS, max_bytes)[0]
+    return body
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
-    """Decompress gzip, stopping past `max_bytes` before the memory is spent. Raises `Unreadable`."""
-    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        plain = inflater.decompress(data, max_bytes + 1)
-    except zlib.error as error:
-        raise Unreadable("unreadable_body", f"not gzip: {error}") from error
-    if len(plain) > max_bytes:
-        raise Unreadable("decompressed_too_large", f"more than {max_bytes} bytes when decompressed")
-    if not inflater.eof:
-        raise Unreadable("unreadable_body", "the gzip stream ends early")
-    return plain
+    """Decompress gzip, every member of it, stopping past `max_bytes` before the memory is spent.
+
+    Raises `Unreadable`.
+    """
+    pieces, left = list[bytes](), max_bytes
+    while data:
+        plain, data = _inflate(data, zlib.MAX_WBITS | 16, left)
+        pieces.append(plain)
+        left -= len(plain)
+        data = data.lstrip(b"\0")  # the padding that gzip allows
+    return b"".join(pieces)
 
 
 def maybe_gunzip(data: bytes, max_bytes: int) -> bytes:
     """`data`, decompressed when its first bytes are those of gzip."""
     return gunzip(data, max_bytes) if data[:2] == GZIP_MAGIC else data
+
+
+def _inflate(data: bytes, wbits: int, max_bytes: int) -> tuple[bytes, bytes]:
+    """What one compressed stream holds, and the bytes behind it."""
+    inflater = zlib.decompressobj(wbits=wbits)
+    try:
+        plain = inflater.decompress(data, max_bytes + 1)
+    except zlib.error as error:
+        form = "gzip" if wbits > zlib.MAX_WBITS else "deflate"
+        raise Unreadable("unreadable_body", f"not {form}: {error}") from error
+    if len(plain) > max_bytes:
+        raise Unreadable("decompressed_too_large", f"more than {max_bytes} bytes when decompressed")
+    if not inflater.eof:
+        raise Unreadable("unreadable_body", "the compressed stream ends early")
+    return plain, inflater.unused_data
 
 
 def unbase64(text: str) -> bytes:
@@ -65,7 +103,7 @@ def form_fields(text: bytes | str) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def json_items(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | None]:
+def json_items(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | None]:
     """The elements of a JSON array, or the one value, each as its own bytes, and what stopped the reading if it did.
 
     At most `max_items` are read.
@@ -75,30 +113,91 @@ def json_items(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | N
     if data.count(b",") > _MANY_COMMAS:
         return _split_leniently(data, max_items)
     try:
-        raws = msgspec.json.decode(data, type=list[msgspec.Raw])
+        raws = _ARRAY.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _split_leniently(data, max_items)
-    return [bytes(raw) for raw in raws[:max_items]], _too_many(max_items) if len(raws) > max_items else None
+    return raws[:max_items], _too_many(max_items) if len(raws) > max_items else None
 
 
-def _split_leniently(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | None]:
+def _split_leniently(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | None]:
     # Python clients send NaN, which is not JSON: one such event must not cost its neighbours.
     text = data.decode("utf-8", "surrogateescape").strip()
-    decoder, items, at = json.JSONDecoder(), list[bytes](), 1
+    decoder, items, at = json.JSONDecoder(), list[Item](), 1
     try:
         while (at := _after_gap(text, at)) < len(text) and text[at] != "]":
             if len(items) == max_items:
                 return items, _too_many(max_items)
-            _, end = decoder.raw_decode(text, at)
+            end = _end_of_value(decoder, text, at)
             items.append(text[at:end].encode("utf-8", "surrogateescape"))
             at = end
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return items, Unreadable("unreadable_body", f"not JSON after {len(items)} messages: {error}")
     if at == len(text):
         return items, Unreadable("unreadable_body", f"the JSON array ends early, after {len(items)} messages")
     if at < len(text) - 1:
         return items, Unreadable("unreadable_body", f"more than one JSON array; {len(items)} messages are in the first")
     return items, None
+
+
+def _end_of_value(decoder: json.JSONDecoder, text: str, at: int) -> int:
+    try:
+        return decoder.raw_decode(text, at)[1]
+    except RecursionError:
+        pass
+    # Nested too deep to be read, yet its end can be found: what stands beside it must not be lost with it.
+    depth = 0
+    for bracket in _BRACKETS.finditer(text, at):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
+        if depth == 0:
+            return bracket.end()
+    raise ValueError("a deeply nested value has no end")
+
+
+def json_lines(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | None]:
+    """The lines of NDJSON that hold anything, at most `max_items`, and what stopped the reading if it did."""
+    items = list[bytes]()
+    for found in _LINES.finditer(data):
+        if line := found[0].strip():
+            if len(items) == max_items:
+                return items, _too_many(max_items)
+            items.append(line)
+    return items, None
+
+
+def looks_like_lines(data: bytes) -> bool:
+    """Whether a body is NDJSON: its first line alone is a JSON object, and more follows."""
+    first, newline, rest = data.lstrip().partition(b"\n")
+    if not newline or first[:1] != b"{" or first.rstrip()[-1:] != b"}" or not rest.strip():
+        return False
+    try:
+        lenient_json(first)
+    except Unreadable:
+        return False
+    return True
+
+
+def object_members(data: bytes) -> dict[str, bytes]:
+    """The members of a JSON object, each value as its own bytes, read leniently; the last of a repeated name counts.
+
+    Raises `Unreadable`.
+    """
+    text = data.decode("utf-8", "surrogateescape").strip()
+    decoder, members, at = json.JSONDecoder(), dict[str, bytes](), 1
+    if text[:1] != "{":
+        raise Unreadable("unreadable_body", "not a JSON object")
+    try:
+        while (at := _after_gap(text, at)) < len(text) and text[at] != "}":
+            name, at = decoder.raw_decode(text, at)
+            gap = _BEFORE_VALUE.match(text, at)
+            at = gap.end() if gap is not None else at
+            end = _end_of_value(decoder, text, at)
+            members[str(name)] = text[at:end].encode("utf-8", "surrogateescape")
+            at = end
+    except ValueError as error:
+        raise Unreadable("unreadable_body", f"not JSON: {error}") from error
+    if at != len(text) - 1:
+        raise Unreadable("unreadable_body", "the JSON object ends early, or more follows it")
+    return members
 
 
 def _after_gap(text: str, at: int) -> int:
@@ -110,14 +209,14 @@ def _too_many(max_items: int) -> Unreadable:
     return Unreadable("too_many_messages", f"more than {max_items} messages in a request; those beyond are not read")
 
 
-def read_struct(raw: bytes, form: type[S]) -> S:
-    """One JSON object as `form`. Raises `Unreadable` saying what is wrong and where."""
+def read_struct(item: Item, form: "msgspec.json.Decoder[S]") -> S:
+    """One JSON object as `form` reads it. Raises `Unreadable` saying what is wrong and where."""
     try:
-        return msgspec.json.decode(raw, type=form)
+        return form.decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(lenient_json(raw), form)
+        return msgspec.convert(lenient_json(bytes(item)), form.type)
     except msgspec.ValidationError as error:
         raise Unreadable("unreadable_message", str(error)) from error
 

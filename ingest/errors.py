@@ -5,7 +5,8 @@ IngestError
 │   ├── LogUnavailable     retryable: nothing was acknowledged, the sender should keep its data
 │   ├── LogInUse           final: another process writes this stream
 │   └── LogDamaged         final: bytes that were once whole no longer are
-└── Unreadable             final: a body or message is not what its path promises
+├── Unreadable             final: a body or message is not what its path promises
+└── PlanError              final: a tracking plan is not written as one is; the message names the places
 """
 
 from typing import Literal
@@ -20,12 +21,23 @@ RejectReason = Literal[
     "missing_identity",
     "missing_account",
     "name_too_long",
+    "value_too_long",
+    "nested_too_deep",
+    "too_many_properties",
     "time_too_old",
     "time_too_far_ahead",
     "too_many_messages",
     "unknown_act",
     "decoder_failed",
+    "undeclared_event",
+    "wrong_type",
+    "missing_property",
+    "value_not_allowed",
 ]
+
+
+# Why a request was not taken, though nothing was wrong with it; counted, and shown in `/health`.
+RefusalReason = Literal["disk_full", "log_unwritable", "backlog_full", "memory_full", "shutting_down"]
 
 
 class IngestError(Exception):
@@ -37,7 +49,11 @@ class LogError(IngestError):
 
 
 class LogUnavailable(LogError):
-    """Nothing was acknowledged; the sender should keep its data and come again."""
+    """Nothing was acknowledged; the sender should keep its data and come again. `reason` is what it counts under."""
+
+    def __init__(self, reason: RefusalReason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: RefusalReason = reason
 
 
 class LogInUse(LogError):
@@ -55,3 +71,7 @@ class Unreadable(IngestError):
         super().__init__(detail)
         self.reason: RejectReason = reason
         self.detail = detail
+
+
+class PlanError(IngestError):
+    """A tracking plan is not written as one is; the message names the file, the places and what would be right."""

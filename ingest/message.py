@@ -5,14 +5,15 @@ says that identities belong together. What is refused is a `Reject`, with its re
 """
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from uuid import UUID
+
+import msgspec
 
 from ingest.errors import RejectReason
 from ingest.record import Position
 
-Protocol = Literal["sensors", "segment", "native", "onepath"]
+Protocol = Literal["sensors", "segment", "native", "webhook", "onepath"]
 Source = Literal["web", "mini_program", "app", "server"]
 PropertyOperation = Literal["set", "set_once", "increment", "append", "unset", "delete"]
 PropertyTarget = Literal["person", "account", "item"]
@@ -23,7 +24,7 @@ LOGIN_ID = "$identity_login_id"
 ANONYMOUS_ID = "$identity_anonymous_id"
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False, order=True):
     """Something a sender called a person by."""
 
     key: str
@@ -35,8 +36,7 @@ PLATFORM_PROPERTY = "platform"
 SOURCES: dict[str, Source] = {"web": "web", "mini_program": "mini_program", "app": "app", "server": "server"}
 
 
-@dataclass(frozen=True, slots=True)
-class PropertyChange:
+class PropertyChange(msgspec.Struct, frozen=True, gc=False):
     """A change to the properties of the message's person, its account, or an item."""
 
     target: PropertyTarget
@@ -45,8 +45,7 @@ class PropertyChange:
     item: tuple[str, str] | None = None  # (item_type, item_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One thing a sender reported. Times are microseconds since 1970 UTC.
 
     `index` is its place in the request. `event_at_us` is corrected for the client's clock, `original_event_at_us` is as
@@ -77,8 +76,7 @@ class Message:
     change: PropertyChange | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(msgspec.Struct, frozen=True, gc=False):
     """A message or a body that was refused, with what can be said of it and (the beginning of) its original."""
 
     index: int
@@ -92,12 +90,11 @@ class Reject:
     original_sha256: str | None = None
 
 
-@dataclass(slots=True)
-class Decoded:
+class Decoded(msgspec.Struct):
     """All that one record holds, in the order of the request."""
 
-    messages: list[Message] = field(default_factory=list)
-    rejects: list[Reject] = field(default_factory=list)
+    messages: list[Message] = []
+    rejects: list[Reject] = []
 
 
 def uuid_of(digest: bytes) -> UUID:
@@ -108,8 +105,8 @@ def uuid_of(digest: bytes) -> UUID:
     return UUID(bytes=bytes(shaped))
 
 
-def message_id(message: Message, position: Position) -> UUID:
-    """The name of a message: from the sender's dedupe key and day, else from the position in the log.
+def message_digest(message: Message, position: Position) -> bytes:
+    """16 bytes that name a message: from the sender's dedupe key and day, else from the position in the log.
 
     Never random, so a replay gives the same ids. The key counts within one original event day, as resends keep the
     original time.
@@ -118,7 +115,12 @@ def message_id(message: Message, position: Position) -> UUID:
         name = f"key\0{message.protocol}\0{message.dedupe_key}\0{dedupe_day(message)}"
     else:
         name = f"position\0{position}"
-    return uuid_of(hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def message_id(message: Message, position: Position) -> UUID:
+    """The public name of a message."""
+    return uuid_of(message_digest(message, position))
 
 
 def dedupe_day(message: Message) -> int:

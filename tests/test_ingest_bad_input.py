@@ -348,3 +348,25 @@ def test_random_bytes_never_raise(body: bytes, path: str) -> None:
     for each in (body, b"[" + body, b"\x1f\x8b" + body, b"data=" + base64.b64encode(body)):
         found = decoded(post(path, each))
         assert found.messages or found.rejects or each.strip() == b"[]"
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ({"note": "x" * 33}, "value_too_long"),
+        ({"notes": ["ok", {"within": "x" * 33}]}, "value_too_long"),
+        ({"tree": [[["leaf"]]]}, "nested_too_deep"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4}, "too_many_properties"),
+        ({"tree": [["leaf"]], "note": "x" * 32, "c": 3}, None),
+    ],
+)
+@pytest.mark.parametrize("record_type", ["track", "identify"])
+def test_properties_have_limits(record_type: str, properties: dict[str, Any], reason: str | None) -> None:
+    limits = DecodeSettings(max_value_chars=32, max_nesting=2, max_properties=3)
+    sent = {"record_type": record_type, "identities": {"$identity_login_id": "li"}, "properties": properties}
+    if record_type == "track":
+        sent["event_name"] = "reach"
+    request = Request("POST", "/events", "", {}, "", json.dumps(sent).encode())
+    decoded = decode(Record(1_790_000_000_000_000, request), limits)
+    assert [reject.reason for reject in decoded.rejects] == ([reason] if reason else [])
+    assert len(decoded.messages) == (0 if reason else 1)

@@ -109,7 +109,7 @@ def test_bind_and_unbind() -> None:
     pairs = {LOGIN_ID: "u1", "$identity_mobile": "138"}
     bound = one(tracked("$BindID", type="track_id_bind", identities=pairs))
     freed = one(tracked("$UnbindID", type="track_id_unbind", identities={"$identity_mobile": "138"}))
-    assert (bound.event_name, bound.is_unbind, dict(bound.identities)) == ("$BindID", False, pairs)
+    assert (bound.event_name, bound.is_unbind, {each.key: each.value for each in bound.identities}) == ("$BindID", False, pairs)
     assert (freed.event_name, freed.is_unbind, freed.identities) == (
         "$UnbindID",
         True,

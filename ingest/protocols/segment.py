@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import json_items, lenient_json, maybe_gunzip, read_struct
+from ingest.bodies import Item, json_items, lenient_json, maybe_gunzip, read_struct
 from ingest.errors import Unreadable
-from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Message, PropertyChange, Source
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities
+from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, Source
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
 
@@ -39,25 +39,22 @@ _SOURCES: dict[str, Source] = {
     "analytics-flutter": "app",
 }
 # Where a call's context says what other families send as preset properties.
-_CONTEXT_PROPERTIES = {
-    ("ip",): "$ip",
-    ("userAgent",): "$user_agent",
-    ("locale",): "$locale",
-    ("timezone",): "$timezone",
-    ("page", "url"): "$url",
-    ("page", "path"): "$url_path",
-    ("page", "title"): "$title",
-    ("page", "referrer"): "$referrer",
-    ("campaign", "name"): "$utm_campaign",
-    ("campaign", "source"): "$utm_source",
-    ("campaign", "medium"): "$utm_medium",
-    ("campaign", "term"): "$utm_term",
-    ("campaign", "content"): "$utm_content",
-    ("os", "name"): "$os",
-    ("os", "version"): "$os_version",
-    ("device", "model"): "$model",
-    ("device", "manufacturer"): "$manufacturer",
-    ("app", "version"): "$app_version",
+_CONTEXT_PROPERTIES: dict[str, str | dict[str, str]] = {
+    "ip": "$ip",
+    "userAgent": "$user_agent",
+    "locale": "$locale",
+    "timezone": "$timezone",
+    "page": {"url": "$url", "path": "$url_path", "title": "$title", "referrer": "$referrer"},
+    "campaign": {
+        "name": "$utm_campaign",
+        "source": "$utm_source",
+        "medium": "$utm_medium",
+        "term": "$utm_term",
+        "content": "$utm_content",
+    },
+    "os": {"name": "$os", "version": "$os_version"},
+    "device": {"model": "$model", "manufacturer": "$manufacturer"},
+    "app": {"version": "$app_version"},
 }
 
 
@@ -68,7 +65,7 @@ class Envelope(msgspec.Struct):
     sent_at: Any = msgspec.field(default=None, name="sentAt")
 
 
-class SegmentMessage(msgspec.Struct, rename="camel"):
+class SegmentMessage(msgspec.Struct, rename="camel", gc=False):
     """One call, whichever of the six it is."""
 
     type: str | None = None
@@ -86,6 +83,9 @@ class SegmentMessage(msgspec.Struct, rename="camel"):
     properties: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
+
+
+_FORM = msgspec.json.Decoder(SegmentMessage)
 
 
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
@@ -127,47 +127,60 @@ def _open_leniently(body: bytes) -> tuple[bytes, Any]:
     return json.dumps(value.get("batch")).encode(), value.get("sentAt")
 
 
-def _interpret(reader: Reader, index: int, item: bytes, batch_sent_at: Any, call: str | None) -> Message:
-    sent = read_struct(item, SegmentMessage)
+def _interpret(reader: Reader, index: int, item: Item, batch_sent_at: Any, call: str | None) -> Message:
+    sent = read_struct(item, _FORM)
     record_type = call or sent.type or ""
-    sent_at = read_time(sent.sent_at if sent.sent_at is not None else batch_sent_at, "sentAt")
+    sent_at = read_time(batch_sent_at if sent.sent_at is None else sent.sent_at, "sentAt")
     original_at = read_time(sent.original_timestamp if sent.timestamp is None else sent.timestamp, "timestamp")
     has_own_time = original_at is not None
     if original_at is None:
         original_at = sent_at if sent_at is not None else reader.received_at_us
     dedupe_key = id_text(sent.message_id)
-    content_hash, occurrence = (None, 0) if dedupe_key or not has_own_time else reader.count_content(item)
+    is_keyless = dedupe_key is None and has_own_time
+    content_hash, occurrence = reader.count_content(item) if is_keyless else (None, 0)
     context = sent.context or {}
-    library = context.get("library") if isinstance(context.get("library"), dict) else {}
-    sdk = id_text((library or {}).get("name"))
+    library = context.get("library")
+    sdk, sdk_version = _sdk(library) if isinstance(library, dict) else (None, None)
     user_id, anonymous_id = id_text(sent.user_id), id_text(sent.anonymous_id)
+    properties = _event_properties(record_type, sent, context)
+    # By position: naming twenty fields costs as much as all the rest of this function.
     return Message(
-        index=index,
-        protocol="segment",
-        record_type=record_type,
-        event_name=_event_name(record_type, sent),
-        event_at_us=reader.corrected(original_at, sent_at),
-        original_event_at_us=original_at,
-        sent_at_us=sent_at,
-        identities=unique_identities(
-            [
-                (LOGIN_ID, user_id),
-                (ANONYMOUS_ID, anonymous_id),
-                (ANONYMOUS_ID, sent.previous_id if record_type == "alias" else None),
-            ]
-        ),
-        distinct_id=user_id or anonymous_id,
-        has_own_time=has_own_time,
-        dedupe_key=dedupe_key,
-        content_hash=content_hash,
-        occurrence=occurrence,
-        account_id=_account_id(record_type, sent, context),
-        source=source_of(sent.properties or {}, _source(sdk, context)),
-        sdk=sdk,
-        sdk_version=id_text((library or {}).get("version")),
-        properties=_event_properties(record_type, sent, context),
-        change=_change(record_type, sent),
+        index,
+        "segment",
+        record_type,
+        _event_name(record_type, sent),
+        reader.corrected(original_at, sent_at),
+        original_at,
+        sent_at,
+        _identities(user_id, anonymous_id, sent.previous_id if record_type == "alias" else None),
+        user_id or anonymous_id,
+        has_own_time,
+        dedupe_key,
+        content_hash,
+        occurrence,
+        _account_id(record_type, sent, context),
+        source_of(properties, _source(sdk, context)),
+        sdk,
+        sdk_version,
+        properties,
+        False,  # is_unbind
+        _change(record_type, sent),
     )
+
+
+def _sdk(library: dict[str, Any]) -> tuple[str | None, str | None]:
+    return id_text(library.get("name")), id_text(library.get("version"))
+
+
+def _identities(user_id: str | None, anonymous_id: str | None, previous_id: Any) -> tuple[Identity, ...]:
+    if previous_id is not None:
+        pairs = [(LOGIN_ID, user_id), (ANONYMOUS_ID, anonymous_id), (ANONYMOUS_ID, previous_id)]
+        return unique_identities(pairs)
+    if user_id is None:
+        return (Identity(ANONYMOUS_ID, anonymous_id),) if anonymous_id is not None else ()
+    if anonymous_id is None:
+        return (Identity(LOGIN_ID, user_id),)
+    return Identity(LOGIN_ID, user_id), Identity(ANONYMOUS_ID, anonymous_id)
 
 
 def _event_name(record_type: str, sent: SegmentMessage) -> str | None:
@@ -207,23 +220,30 @@ def _source(sdk: str | None, context: dict[str, Any]) -> Source | None:
 def _event_properties(record_type: str, sent: SegmentMessage, context: dict[str, Any]) -> dict[str, Any]:
     if record_type not in ("track", "page", "screen"):
         return {}
-    properties = {name: value for name, value in (sent.properties or {}).items() if value is not None}
+    properties = without_nulls(sent.properties)
     for name, value in (("name", sent.name), ("category", sent.category)):
         if record_type != "track" and value is not None:
             properties.setdefault(name, value)
-    for path, name in _CONTEXT_PROPERTIES.items():
-        found: Any = context
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is not None and found != "":
-            properties.setdefault(name, found)
+    for key, value in context.items():
+        rule = _CONTEXT_PROPERTIES.get(key)
+        if rule is None:
+            continue
+        if isinstance(rule, str):
+            _set_if_new(properties, rule, value)
+        elif isinstance(value, dict):
+            for part, name in rule.items():
+                _set_if_new(properties, name, value.get(part))
     return properties
 
 
+def _set_if_new(properties: dict[str, Any], name: str, value: Any) -> None:
+    if value is not None and value != "":
+        properties.setdefault(name, value)
+
+
 def _change(record_type: str, sent: SegmentMessage) -> PropertyChange | None:
-    traits = {name: value for name, value in (sent.traits or {}).items() if value is not None}
-    if record_type == "identify" and traits:
+    if record_type == "identify" and (traits := without_nulls(sent.traits)):
         return PropertyChange("person", "set", traits)
     if record_type == "group":
-        return PropertyChange("account", "set", traits)
+        return PropertyChange("account", "set", without_nulls(sent.traits))
     return None

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import form_fields, gunzip, json_items, maybe_gunzip, read_struct, unbase64
+from ingest.bodies import Item, form_fields, gunzip, json_items, maybe_gunzip, read_struct, unbase64
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, PropertyOperation, Source
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
 
@@ -43,7 +43,7 @@ _SOURCES: dict[str, Source] = {
 }
 
 
-class SensorsMessage(msgspec.Struct):
+class SensorsMessage(msgspec.Struct, gc=False):
     """An event as the clients send it; ids and times are read leniently, so they stay untyped here."""
 
     type: str
@@ -60,6 +60,9 @@ class SensorsMessage(msgspec.Struct):
     item_id: Any = None
     track_id: Any = msgspec.field(default=None, name="_track_id")
     flush_time: Any = msgspec.field(default=None, name="_flush_time")
+
+
+_FORM = msgspec.json.Decoder(SensorsMessage)
 
 
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
@@ -88,38 +91,40 @@ def _json_bytes(request: Request, settings: DecodeSettings) -> bytes:
     return maybe_gunzip(data, settings.max_decompressed_bytes)
 
 
-def _interpret(reader: Reader, index: int, item: bytes) -> Message:
-    sent = read_struct(item, SensorsMessage)
-    properties = {name: value for name, value in (sent.properties or {}).items() if value is not None}
-    original_at = read_time(sent.time, "time")
+def _interpret(reader: Reader, index: int, item: Item) -> Message:
+    sent = read_struct(item, _FORM)
+    record_type, time, flush_time = sent.type, sent.time, sent.flush_time
+    properties = without_nulls(sent.properties)
+    original_at = read_time(time, "time")
     if original_at is None:
         raise Unreadable("unreadable_message", "no time: send milliseconds since 1970")
-    sent_at = read_time(sent.flush_time, "_flush_time")
+    sent_at = read_time(flush_time, "_flush_time") if flush_time is not None else None
     dedupe_key = _dedupe_key(sent)
-    content_hash, occurrence = (None, 0) if dedupe_key else reader.count_content(item)
+    content_hash, occurrence = (None, 0) if dedupe_key is not None else reader.count_content(item)
     lib = sent.lib or {}
     sdk = id_text(properties.get("$lib") or lib.get("$lib"))
+    # By position: naming twenty fields costs as much as all the rest of this function.
     return Message(
-        index=index,
-        protocol="sensors",
-        record_type=sent.type,
-        event_name=_event_name(sent),
-        event_at_us=reader.corrected(original_at, sent_at),
-        original_event_at_us=original_at,
-        sent_at_us=sent_at,
-        identities=_identities(sent, properties),
-        distinct_id=id_text(sent.distinct_id),
-        has_own_time=True,
-        dedupe_key=dedupe_key,
-        content_hash=content_hash,
-        occurrence=occurrence,
-        account_id=id_text(properties.get("account_id")),
-        source=source_of(properties, _SOURCES.get((sdk or "").lower())),
-        sdk=sdk,
-        sdk_version=id_text(properties.get("$lib_version") or lib.get("$lib_version")),
-        properties=properties if sent.type in _EVENT_TYPES else {},
-        is_unbind=sent.type == "track_id_unbind",
-        change=_change(sent, properties),
+        index,
+        "sensors",
+        record_type,
+        _event_name(sent),
+        reader.corrected(original_at, sent_at),
+        original_at,
+        sent_at,
+        _identities(sent, properties),
+        id_text(sent.distinct_id),
+        True,  # has_own_time
+        dedupe_key,
+        content_hash,
+        occurrence,
+        id_text(properties["account_id"]) if "account_id" in properties else None,
+        source_of(properties, _SOURCES.get(sdk.lower()) if sdk else None),
+        sdk,
+        id_text(properties.get("$lib_version") or lib.get("$lib_version")),
+        properties if record_type in _EVENT_TYPES else {},
+        record_type == "track_id_unbind",
+        None if record_type in _EVENT_TYPES else _change(sent, properties),
     )
 
 
@@ -137,7 +142,7 @@ def _identities(sent: SensorsMessage, properties: dict[str, Any]) -> tuple[Ident
     if sent.type in _ITEM_OPERATIONS:
         return ()
     # Ids that are there but empty must not hide the next best ones.
-    if found := unique_identities((sent.identities or {}).items()):
+    if sent.identities and (found := unique_identities(sent.identities.items())):
         return found
     if found := unique_identities([(LOGIN_ID, sent.login_id), (ANONYMOUS_ID, sent.anonymous_id)]):
         return found
