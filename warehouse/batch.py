@@ -6,7 +6,7 @@ Everything that costs Python time per message happens here, in the child; the wr
 import json
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from ingest.log_files import list_streams, read_records
 from ingest.message import Identity, Message, Reject, dedupe_day, message_id
 from ingest.record import Act, Position, Record
 from ingest.settings import DecodeSettings
+from warehouse.chosen import ChosenRecord, read_chosen
 from warehouse.identity import by_priority
 from warehouse.properties import PropertyBatch, PropertyColumns, PropertyType
 from warehouse.watermark import StreamMark, Watermark
@@ -33,6 +34,7 @@ class BatchRequest:
     max_messages: int
     max_property_columns: int
     settings: DecodeSettings
+    chosen: tuple[ChosenRecord, ...] | None = None  # these records again, instead of what follows the watermark
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class DecodedBatch:
     watermark: Watermark
     first_received_at_us: int
     record_count: int
+    gone: tuple[ChosenRecord, ...] = ()  # chosen records that the log does not hold any more
 
 
 MESSAGE_SCHEMA = pa.schema(
@@ -98,6 +101,7 @@ REJECT_SCHEMA = pa.schema(
         ("original_length", pa.uint64()),
         ("original_sha256", pa.string()),
         ("log_order", pa.string()),
+        ("is_last", pa.bool_()),
     ]
 )
 
@@ -110,6 +114,8 @@ def log_order(received_at_us: int, position: Position) -> str:
 
 def decode_batch(request: BatchRequest) -> DecodedBatch:
     """Read and decode what follows the watermark, about `max_bytes` of it. Pure but for reading the log."""
+    if request.chosen is not None:
+        return _decode_chosen(request, request.chosen)
     builder = _BatchBuilder(request)
     watermark = dict(request.watermark)
     found = _read_streams(request)
@@ -120,6 +126,21 @@ def decode_batch(request: BatchRequest) -> DecodedBatch:
         builder.add(position, record)
     first = found[0][1].record.received_at_us if found else 0
     return builder.build(watermark, first)
+
+
+def _decode_chosen(request: BatchRequest, chosen: tuple[ChosenRecord, ...]) -> DecodedBatch:
+    """Decode the first of these records again, as many as make a batch; `record_count` says how many those are."""
+    builder = _BatchBuilder(request)
+    gone = list[ChosenRecord]()
+    for each, record in read_chosen(request.log, chosen):
+        if record is None:
+            gone.append(each)
+        else:
+            builder.add(Position(each.stream, each.file, each.offset), record, each)
+        if builder.is_full:
+            break
+    batch = builder.build(request.watermark, 0)
+    return replace(batch, record_count=batch.record_count + len(gone), gone=tuple(gone))
 
 
 class _Found(NamedTuple):
@@ -160,15 +181,19 @@ class _BatchBuilder:
         self._unbind_rows: list[int] = []
         self._acts: list[tuple[str, Act, int]] = []
 
-    def add(self, position: Position, record: Record) -> None:
+    def add(self, position: Position, record: Record, chosen: ChosenRecord | None = None) -> None:
         self._record_count += 1
         decoded = decode(record, self._settings)
+        last_read = max((message.index for message in decoded.messages), default=-1)
+        if chosen is not None:
+            decoded, last_read = chosen.only_wanted(decoded)
         if record.act is not None and not decoded.rejects:
             self._acts.append((log_order(record.received_at_us, position), record.act, record.received_at_us))
         for message in decoded.messages:
             self._add_message(position._replace(message_index=message.index), record, message)
         for reject in decoded.rejects:
-            self._add_reject(position._replace(message_index=reject.index), record, reject)
+            is_last = reject.index > last_read
+            self._add_reject(position._replace(message_index=reject.index), record, reject, is_last=is_last)
 
     def _add_message(self, position: Position, record: Record, message: Message) -> None:
         row = len(self._rows)
@@ -210,7 +235,7 @@ class _BatchBuilder:
             )
         )
 
-    def _add_reject(self, position: Position, record: Record, reject: Reject) -> None:
+    def _add_reject(self, position: Position, record: Record, reject: Reject, *, is_last: bool) -> None:
         self._rejects.append(
             (
                 record.received_at_us,
@@ -223,6 +248,7 @@ class _BatchBuilder:
                 reject.original_length,
                 reject.original_sha256,
                 log_order(record.received_at_us, position),
+                is_last,
             )
         )
 

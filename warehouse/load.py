@@ -4,8 +4,10 @@ Idempotent: the watermark commits with the rows, so a load that was killed leave
 starts where the last commit ended.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +19,13 @@ from sqlglot import exp
 from ingest.log_files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
+from warehouse.chosen import ChosenRecord
 from warehouse.duplicates import Content, RecentContents, find_duplicates
 from warehouse.frames import registered, table_of
 from warehouse.identities import AppliedLink, BatchLink, Identities, batch_links, has_retracted, unseen_links
 from warehouse.interning import Interned, intern_pairs
 from warehouse.properties import DUCKDB_TYPES, PropertyType
+from warehouse.rejects import limit_originals
 from warehouse.statements import read_statement
 from warehouse.warehouse import Warehouse
 from warehouse.watermark import read_watermark
@@ -84,9 +88,35 @@ class Loader:
         self._recent = RecentContents(0)
         self._is_stale = True
         self._seen_extent: LogExtent | None = None
+        self._turn = threading.Lock()
 
     def load_next(self) -> LoadReport | None:
         """Load the next batch; None when the log holds nothing new. What the log or DuckDB raise loses nothing."""
+        with self._turn:
+            return self._load_next()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing is loaded while the block runs; it may change the tables, for the caches are read anew after it."""
+        with self._turn:
+            self._is_stale = True
+            yield
+
+    def decode_again(self, connection: duckdb.DuckDBPyConnection, chosen: tuple[ChosenRecord, ...]) -> DecodedBatch:
+        """Decode records that were loaded before, as they would be decoded now. Only inside `paused`."""
+        return self._decode(replace(self._request(connection), chosen=chosen))
+
+    def store_again(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, duplicates: set[int]) -> None:
+        """Store a batch out of its turn: the ledger is folded anew, the watermark stays. Only inside `paused`.
+
+        `messages` and `rejects` of the batch are registered already.
+        """
+        load_id = _next_load_id(connection)
+        _add_columns(connection, batch.added_columns)
+        self._store_rows(connection, batch, duplicates, load_id, must_rebuild=True)
+        _store_account(connection, batch, load_id)
+
+    def _load_next(self) -> LoadReport | None:
         extent = log_extent(self._log)
         if extent == self._seen_extent:
             return None
@@ -138,14 +168,28 @@ class Loader:
         _add_columns(connection, batch.added_columns)
         with registered(connection, "messages", batch.messages), registered(connection, "rejects", batch.rejects):
             duplicates, new_contents = find_duplicates(connection, batch.messages, self._recent)
-            interned = intern_pairs(connection, batch, duplicates)
-            _store_acts(connection, batch)
-            changed = self._store_identities(connection, batch, interned, must_rebuild=is_late or bool(batch.acts))
-            with registered(connection, "accepted", _accepted_rows(batch, duplicates, interned)):
-                self._store_messages(connection, load_id, changed)
-        self._store_progress(connection, batch, new_contents, load_id)
+            self._store_rows(connection, batch, duplicates, load_id, must_rebuild=is_late or bool(batch.acts))
+        self._store_progress(connection, batch, new_contents)
+        _store_account(connection, batch, load_id)
         messages = batch.messages.num_rows
         return LoadReport(batch.record_count, messages, len(duplicates), batch.rejects.num_rows)
+
+    def _store_rows(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        batch: DecodedBatch,
+        duplicates: set[int],
+        load_id: int,
+        *,
+        must_rebuild: bool,
+    ) -> None:
+        interned = intern_pairs(connection, batch, duplicates)
+        _store_acts(connection, batch)
+        changed = self._store_identities(connection, batch, interned, must_rebuild=must_rebuild)
+        with registered(connection, "accepted", _accepted_rows(batch, duplicates, interned)):
+            self._store_messages(connection, load_id, changed)
+        if batch.rejects.num_rows:
+            limit_originals(connection, self._warehouse.settings.max_rejects_bytes)
 
     def _store_identities(
         self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, interned: Interned, *, must_rebuild: bool
@@ -206,17 +250,19 @@ class Loader:
         connection: duckdb.DuckDBPyConnection,
         batch: DecodedBatch,
         new_contents: list[tuple[Content, int]],
-        load_id: int,
     ) -> None:
         now_us = max(mark.received_at_us for mark in batch.watermark.values())
         self._recent.store(connection, new_contents, now_us)
-        for (name, reason), count in batch.misfits.items():
-            connection.execute("insert into store.misfits values (?, ?, ?, ?)", [load_id, name, reason, count])
         connection.execute("delete from store.watermark")
         rows = [(stream, *mark) for stream, mark in sorted(batch.watermark.items())]
         connection.executemany("insert into store.watermark values (?, ?, ?, ?)", rows)
-        connection.execute("delete from store.settings where name = 'last_load_id'")
-        connection.execute("insert into store.settings values ('last_load_id', ?)", [str(load_id)])
+
+
+def _store_account(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, load_id: int) -> None:
+    for (name, reason), count in batch.misfits.items():
+        connection.execute("insert into store.misfits values (?, ?, ?, ?)", [load_id, name, reason, count])
+    connection.execute("delete from store.settings where name = 'last_load_id'")
+    connection.execute("insert into store.settings values ('last_load_id', ?)", [str(load_id)])
 
 
 def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:

@@ -18,6 +18,9 @@ class WarehouseSettings:
     max_property_columns: int = setting(
         1000, "Event properties that get a column; values of others go to other_properties."
     )
+    max_rejects_bytes: int = setting(
+        256 << 20, "Most bytes of originals of rejects kept in the warehouse; the oldest are emptied first."
+    )
     memory_limit_mb: int = setting(512, "Memory DuckDB may use, in megabytes; larger work spills to disk.")
     threads: int = setting(2, "Threads DuckDB may use.")
     query_timeout_s: float = setting(30.0, "Seconds a statement may run.")

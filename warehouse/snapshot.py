@@ -62,12 +62,21 @@ class DuckDBSnapshot:
         """The properties that have a column, by name."""
         return read_event_properties(self._cursor)
 
-    def rejects(self, limit: int, reason: str | None = None) -> pa.Table:
-        """What was refused, newest first, of one reason or of all."""
+    def rejects(
+        self, limit: int, reason: str | None = None, event_name: str | None = None, protocol: str | None = None
+    ) -> pa.Table:
+        """What was refused, newest first; of one reason, event name or protocol, or of all."""
+        wanted = {"reason": reason, "event_name": event_name, "protocol": protocol}
         with self._limited():
-            return self._cursor.sql(
-                read_statement("rejects"), params={"reason": reason, "limit": limit}
-            ).to_arrow_table()
+            return self._cursor.sql(read_statement("rejects"), params={**wanted, "limit": limit}).to_arrow_table()
+
+    def reject_summary(
+        self, reason: str | None = None, event_name: str | None = None, protocol: str | None = None
+    ) -> pa.Table:
+        """What was refused, in kinds: how many of each reason, protocol and event name, and when."""
+        wanted = {"reason": reason, "event_name": event_name, "protocol": protocol}
+        with self._limited():
+            return self._cursor.sql(read_statement("reject_summary"), params=wanted).to_arrow_table()
 
     def marks(self) -> Watermark:
         """The watermark, stream by stream."""
