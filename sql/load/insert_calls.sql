@@ -19,6 +19,7 @@ select
     messages.item_type,
     messages.item_id,
     messages.changes,
+    messages.other_properties as other_changes,
     messages.log_order,
     cast($load_id as ubigint) as load_id,
 from messages

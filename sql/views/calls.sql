@@ -1,5 +1,6 @@
 -- Purpose: messages that are not events: profile, identify, alias, group and item calls.
--- Grain: one row per message. Times are UTC; changes is a JSON object, as sent.
+-- Grain: one row per message. Times are UTC; changes is a JSON object, as sent;
+-- other_changes holds those of properties that the tracking plan in force does not declare, and they are not applied.
 create or replace view calls as
 select
     calls.call_id,
@@ -19,6 +20,7 @@ select
     calls.item_type,
     calls.item_id,
     calls.changes,
+    calls.other_changes,
     calls.log_order,
 from store.calls as calls
 left join store.identities as identities
