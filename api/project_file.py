@@ -7,7 +7,7 @@ backup.
 import os
 import secrets
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from warehouse.project import Project
 FILE_NAME = "onepath.toml"
 PROJECT_FIELDS = {
     "name": "Name of the project, of its warehouse file and of its path in the API; every write key lands in it.",
+    "write_keys": "Keys of the senders whose messages are taken, as a list; empty: any.",
     "timezone": "IANA time zone of the project's days.",
     "week_start": "First day of the week: monday or sunday.",
     "currency": "Currency of amounts, as ISO 4217 writes it.",
@@ -56,6 +57,7 @@ class ProjectFile:
     stages: tuple[Stage, ...]
     given: frozenset[str]
     was_made: bool
+    write_keys: frozenset[str] = field(default=frozenset(), repr=False)
 
     def origin(self, name: str) -> Literal["default", "onepath.toml", "made at first start"]:
         """Where a value comes from."""
@@ -113,17 +115,25 @@ def _parse(content: dict[str, Any], was_made: bool) -> ProjectFile:
         raise ValueError("project is no section; write [project] on a line of its own")
     if unknown := given.keys() - PROJECT_FIELDS.keys():
         raise ValueError(f"project.{sorted(unknown)[0]} is no setting; there are {', '.join(PROJECT_FIELDS)}")
+    write_keys = _write_keys(given.get("write_keys", []))
     for name, value in given.items():
-        if not isinstance(value, str):
+        if name != "write_keys" and not isinstance(value, str):
             raise ValueError(f"project.{name} is {value!r}; write it in quotes")
     if "salt" not in given:
         raise ValueError("project.salt is missing; write salt = and 32 random characters, once and for all")
-    project = Project(**{"name": "default", **given})
+    values = {name: value for name, value in given.items() if name != "write_keys"}
+    project = Project(**{"name": "default", **values})
     stages = TypeAdapter(tuple[Stage, ...]).validate_python(content.get("stages", ()))
     names = [stage.name for stage in stages]
     if len(stages) < 2 or len(set(names)) < len(names):
         raise ValueError("a sales path has at least two [[stages]] with different names")
-    return ProjectFile(project, stages, frozenset(given) | (content.keys() & {"stages"}), was_made)
+    return ProjectFile(project, stages, frozenset(given) | (content.keys() & {"stages"}), was_made, write_keys)
+
+
+def _write_keys(value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(key, str) and key for key in value):
+        raise ValueError('project.write_keys is no list of keys; write it as ["KEY", "ANOTHER"]')
+    return frozenset(value)
 
 
 def _one_sentence(error: Exception) -> str:

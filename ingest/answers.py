@@ -1,7 +1,7 @@
 """What each family of senders is answered, good or bad.
 
 The forms are what the real clients read: a status alone for Sensors and Segment, a verdict per message for the
-native form.
+native form, counts for webhooks.
 """
 
 import base64
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingest.errors import RejectReason
-from ingest.message import Decoded, Message, Protocol, Reject, message_id
+from ingest.message import Decoded, Message, Reject, message_id
 from ingest.record import Position, Request
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -21,56 +21,80 @@ _WHOLE_BODY: frozenset[RejectReason] = frozenset(
 
 
 class Answer(NamedTuple):
-    """An HTTP answer."""
+    """An HTTP answer; `retry_after_s` becomes the header when it is not 0."""
 
     status: int
     body: bytes
     content_type: str
+    retry_after_s: int = 0
 
 
-class MessageAnswer(msgspec.Struct, omit_defaults=True):
+_SUCCESS = Answer(200, b'{"success":true}', "application/json")
+_TAKEN = Answer(200, b"", "text/plain")
+_PIXEL = Answer(200, PIXEL, "image/gif")
+_MOST_REFUSALS_TOLD = 10
+
+
+class MessageAnswer(msgspec.Struct, omit_defaults=True, gc=False):
     """The native form's verdict on one message, in the order of the request."""
 
     index: int
     status: str
     event_id: str | None = None
+    call_id: str | None = None
     reason: str | None = None
     detail: str | None = None
 
 
-def answer_to(protocol: Protocol, request: Request, decoded: Decoded | None, position: Position) -> Answer:
-    """The answer to a request whose record is on disk at `position`; `decoded` is None where nobody needs it."""
-    if decoded is None:
-        return _sensors(request)
-    return _native(decoded, position, request) if protocol == "native" else _segment(decoded, request)
+def answer_sensors(_request: Request, _decoded: Decoded | None, _position: Position | None) -> Answer:
+    """200 whatever the events are worth: several of these clients throw whole batches away on anything else."""
+    return _TAKEN
 
 
-def refusal_to(protocol: Protocol, reason: str) -> Answer:
-    """The log cannot be written: the form of refusal that makes a client keep its data, where any does."""
-    body = msgspec.json.encode({"status": "unavailable", "protocol": protocol, "detail": reason})
-    return Answer(503, body, "application/json")
+def answer_sensors_image(_request: Request, _decoded: Decoded | None, _position: Position | None) -> Answer:
+    """As `answer_sensors`, for an image."""
+    return _PIXEL
 
 
-def _sensors(request: Request) -> Answer:
-    if request.path.endswith(".gif"):
-        return Answer(200, PIXEL, "image/gif")
-    return Answer(200, b"", "text/plain")
+def answer_sensors_debug(request: Request, decoded: Decoded | None, _position: Position | None) -> Answer:
+    """Empty when all is well, else each refusal as text, which the clients print.
+
+    Never 400, which the Node client takes for "no batches in debug mode". The browser's debug sender (the only one
+    that asks by GET) shows nothing but the body of a 200, and nothing at all when that is an empty object.
+    """
+    assert decoded is not None
+    if not decoded.rejects:
+        return Answer(200, b"{}", "application/json")
+    texts = [f"message {each.index}: {each.reason}: {each.detail}" for each in decoded.rejects]
+    if request.method == "GET":
+        return Answer(200, msgspec.json.encode({"rejected": texts[:_MOST_REFUSALS_TOLD]}), "application/json")
+    status = 413 if request.cut else 422
+    return Answer(
+        status, "\n".join(texts[:_MOST_REFUSALS_TOLD]).encode("utf-8", "replace"), "text/plain; charset=utf-8"
+    )
 
 
-def _segment(decoded: Decoded, request: Request) -> Answer:
-    # A readable batch of bad messages is a success to this client: they are kept as rejects, and a refusal would be
-    # told to the application as lost data.
-    reject = next((reject for reject in decoded.rejects if reject.reason in _WHOLE_BODY), None)
-    if decoded.messages or reject is None:
-        return Answer(200, b'{"success":true}', "application/json")
+def answer_segment(request: Request, decoded: Decoded | None, _position: Position | None) -> Answer:
+    """Success for whatever opens as a batch: a refusal would be told to the application as lost data.
+
+    What is wrong with a message of it is found when it is loaded, and kept as a reject. Exactly 200, and `code` and
+    `message` on a refusal: RudderStack's Python client wants them.
+    """
+    reject = next((each for each in decoded.rejects if each.reason in _WHOLE_BODY), None) if decoded else None
+    if reject is None:
+        return _SUCCESS
     body = msgspec.json.encode({"success": False, "code": reject.reason, "message": reject.detail})
     return Answer(413 if request.cut else 400, body, "application/json")
 
 
-def _native(decoded: Decoded, position: Position, request: Request) -> Answer:
+def answer_native(request: Request, decoded: Decoded | None, position: Position | None) -> Answer:
+    """A verdict on every message, in the order of the request, with the id under which it is found."""
+    assert decoded is not None
+    assert position is not None
     verdicts = [_accepted(message, position) for message in decoded.messages]
-    verdicts += [_rejected(reject) for reject in decoded.rejects]
-    verdicts.sort(key=lambda verdict: verdict.index)
+    if decoded.rejects:
+        verdicts += [_rejected(reject) for reject in decoded.rejects]
+        verdicts.sort(key=lambda verdict: verdict.index)
     body = msgspec.json.encode(
         {"accepted": len(decoded.messages), "rejected": len(decoded.rejects), "results": verdicts}
     )
@@ -78,9 +102,24 @@ def _native(decoded: Decoded, position: Position, request: Request) -> Answer:
     return Answer(status, body, "application/json")
 
 
+def answer_webhook(request: Request, decoded: Decoded | None, _position: Position | None) -> Answer:
+    """Counts, and why the first refusals; 200 even then, as senders switch a hook off that answers otherwise."""
+    assert decoded is not None
+    reasons = [f"{each.reason}: {each.detail}" for each in decoded.rejects[:_MOST_REFUSALS_TOLD]]
+    answer = {"accepted": len(decoded.messages), "rejected": len(decoded.rejects), "reasons": reasons}
+    return Answer(413 if request.cut else 200, msgspec.json.encode(answer), "application/json")
+
+
+def nothing_here(_request: Request, _headers: object, _settings: object) -> Answer:
+    """404: the Sensors clients that ask for a configuration carry on with their own, and do not ask again at once."""
+    return Answer(404, b"{}", "application/json")
+
+
 def _accepted(message: Message, position: Position) -> MessageAnswer:
-    event_id = str(message_id(message, position._replace(message_index=message.index)))
-    return MessageAnswer(message.index, "accepted", event_id=event_id)
+    name = str(message_id(message, position))
+    if message.event_name is None:
+        return MessageAnswer(message.index, "accepted", call_id=name)
+    return MessageAnswer(message.index, "accepted", event_id=name)
 
 
 def _rejected(reject: Reject) -> MessageAnswer:

@@ -22,6 +22,8 @@ S = TypeVar("S", bound=msgspec.Struct)
 Item = bytes | msgspec.Raw
 
 GZIP_MAGIC = b"\x1f\x8b"
+# Each member costs a copy of what follows it, so their number must not be the sender's choice.
+_MOST_GZIP_MEMBERS = 100
 # No JSON and no form that clients send begins with these.
 _ZLIB_MAGICS = frozenset({b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"})
 # Arrays with more commas than this are split one by one, so that millions of tiny items never stand in memory at once.
@@ -55,6 +57,8 @@ def gunzip(data: bytes, max_bytes: int) -> bytes:
     """
     pieces, left = list[bytes](), max_bytes
     while data:
+        if len(pieces) == _MOST_GZIP_MEMBERS:
+            raise Unreadable("unreadable_body", f"more than {_MOST_GZIP_MEMBERS} gzip members")
         plain, data = _inflate(data, zlib.MAX_WBITS | 16, left)
         pieces.append(plain)
         left -= len(plain)
@@ -153,9 +157,9 @@ def _end_of_value(decoder: json.JSONDecoder, text: str, at: int) -> int:
     raise ValueError("a deeply nested value has no end")
 
 
-def json_lines(data: bytes, max_items: int) -> tuple[list[bytes], Unreadable | None]:
+def json_lines(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | None]:
     """The lines of NDJSON that hold anything, at most `max_items`, and what stopped the reading if it did."""
-    items = list[bytes]()
+    items = list[Item]()
     for found in _LINES.finditer(data):
         if line := found[0].strip():
             if len(items) == max_items:

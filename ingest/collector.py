@@ -6,15 +6,24 @@ such as `/health` and the documentation, is FastAPI's. A request is answered onl
 
 import asyncio
 import hashlib
+import re
+from collections import Counter
+from collections.abc import MutableMapping
+from time import perf_counter
+from typing import Any
 
-from ingest.answers import Answer, answer_to, refusal_to
-from ingest.asgi import ASGIApp, Receive, Scope, Send
+from ingest.answers import Answer
+from ingest.asgi import HANG_UP, ASGIApp, Receive, Scope, Send
 from ingest.bodies import GZIP_MAGIC
-from ingest.decode import decode, recognise
+from ingest.decode import find_endpoint
+from ingest.endpoint import Endpoint, RawHeaders
 from ingest.errors import LogUnavailable
 from ingest.log_writer import LogWriter
 from ingest.message import Decoded, Protocol
+from ingest.meters import HUNG_UP, CollectorMeters
 from ingest.record import CutBody, Record, Request
+from ingest.refusals import refusal_to
+from ingest.remote_address import TrustedProxies
 from ingest.settings import CollectorSettings, DecodeSettings
 
 KEPT_HEADERS = frozenset(
@@ -30,18 +39,22 @@ KEPT_HEADERS = frozenset(
         "x-retry-count",
     }
 )
-_CORS = [
-    (b"access-control-allow-origin", b"*"),
+_KEPT = {name.encode(): name for name in KEPT_HEADERS}
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+_RETRY_AFTER_IS_READABLE = (b"access-control-expose-headers", b"retry-after")
+_ALLOWED_HEADERS = (
+    b"anonymousid, authorization, content-encoding, content-type, dry-run, x-requested-with, x-retry-count"
+)
+_PREFLIGHT = [
+    _ANY_ORIGIN,
     (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
-    (
-        b"access-control-allow-headers",
-        b"authorization, content-type, content-encoding, dry-run, x-requested-with, x-retry-count",
-    ),
     (b"access-control-max-age", b"86400"),
 ]
+_HEADER_NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,2000}")
 
-
-_DECODED_IN_LOOP_BYTES = 128 << 10
+# Larger bodies take long to look at, and the loop must go on answering the others meanwhile.
+_READ_IN_LOOP_BYTES = 128 << 10
+_GUNZIPPED_IN_LOOP_BYTES = 8 << 10
 
 
 class ClientGone(Exception):
@@ -49,84 +62,164 @@ class ClientGone(Exception):
 
 
 class Collector:
-    """The receiving application; `fallback` answers what is not a receiving path."""
+    """The receiving application; `fallback` answers what is not a receiving path.
+
+    `turned_away` counts what was answered without being kept, by family and status.
+    """
 
     def __init__(
-        self, writer: LogWriter, settings: CollectorSettings, decode_settings: DecodeSettings, fallback: ASGIApp
+        self,
+        writer: LogWriter,
+        settings: CollectorSettings,
+        decode_settings: DecodeSettings,
+        fallback: ASGIApp,
+        meters: CollectorMeters | None = None,
     ) -> None:
+        self.turned_away: Counter[tuple[Protocol, int]] = Counter()
         self._writer = writer
         self._settings = settings
         self._decode_settings = decode_settings
         self._fallback = fallback
+        self._meters = meters or CollectorMeters()
+        self._arriving_bytes = 0
+        self._proxies = TrustedProxies(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        protocol = recognise(scope["path"]) if scope["type"] == "http" else None
-        if protocol is None:
+        endpoint = find_endpoint(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None:
             await self._fallback(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await _send(send, Answer(204, b"", "text/plain"))
-        elif scope["method"] == "POST" or (scope["method"] == "GET" and protocol == "sensors"):
+        elif scope["method"] in endpoint.methods:
+            family, began_s, body_bytes = self._meters.families[endpoint.protocol], perf_counter(), 0
+            answer: Answer | None
             try:
-                await _send(send, await self._take(protocol, await self._read(scope, receive)))
+                request = await self._read(scope, receive)
+                began_s, body_bytes = perf_counter(), len(request.body)
+                answer = await self._take(endpoint, request, scope["headers"])
             except ClientGone:
                 return
+            except LogUnavailable as error:
+                answer = refusal_to(endpoint.protocol, scope["headers"], error, self._settings.retry_after_s)
+            family.count(answer.status if answer is not None else HUNG_UP, body_bytes, perf_counter() - began_s)
+            if answer is not None:
+                await _send(send, answer)
+            else:
+                await _hang_up(scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await _send_preflight(send, scope["headers"])
         else:
-            await _send(send, Answer(405, b'{"error":"this path takes POST"}', "application/json"))
+            methods = " or ".join(sorted(endpoint.methods)).encode()
+            await _send(send, Answer(405, b'{"error":"this path takes ' + methods + b'"}', "application/json"))
 
-    async def _take(self, protocol: Protocol, request: Request) -> Answer:
-        preview = await self._preview(protocol, request)
-        try:
-            position = await self._writer.append_async(request)
-        except LogUnavailable as error:
-            return refusal_to(protocol, str(error))
-        return answer_to(protocol, request, preview, position)
+    async def _take(self, endpoint: Endpoint, request: Request, headers: RawHeaders) -> Answer:
+        if endpoint.turn_away is not None:
+            answer = endpoint.turn_away(request, headers, self._decode_settings)
+            if answer is not None:
+                self.turned_away[endpoint.protocol, answer.status] += 1
+                return answer
+        if endpoint.is_dry_run(request):
+            decoded = await self._look(endpoint, Record(self._writer.now_us(), request))
+            return endpoint.answer(request, decoded, None)
+        received_at_us, kept = self._writer.append_soon(request)
+        # While the writer's thread waits for the disk, and by the record's own arrival: so the ids that are told are
+        # those that will be found.
+        decoded = await self._look(endpoint, Record(received_at_us, request))
+        position = await kept
+        if decoded is not None:
+            family = self._meters.families[endpoint.protocol]
+            family.accepted += len(decoded.messages)
+            family.rejected += len(decoded.rejects)
+        return endpoint.answer(request, decoded, position)
 
-    async def _preview(self, protocol: Protocol, request: Request) -> Decoded | None:
-        # Sensors clients are answered 200 whatever they sent, so nothing needs to be decoded for them here.
-        if protocol == "sensors":
+    async def _look(self, endpoint: Endpoint, record: Record) -> Decoded | None:
+        if endpoint.look is None:
             return None
-        record = Record(self._writer.now_us(), request)
-        if len(request.body) <= _DECODED_IN_LOOP_BYTES and request.body[:2] != GZIP_MAGIC:
-            return decode(record, self._decode_settings)
-        # A large body takes long to decode, and the loop must go on answering the others meanwhile.
-        return await asyncio.to_thread(decode, record, self._decode_settings)
+        body = record.request.body if record.request is not None else b""
+        if len(body) <= (_GUNZIPPED_IN_LOOP_BYTES if body[:2] == GZIP_MAGIC else _READ_IN_LOOP_BYTES):
+            return endpoint.look(record, self._decode_settings)
+        return await asyncio.to_thread(endpoint.look, record, self._decode_settings)
 
     async def _read(self, scope: Scope, receive: Receive) -> Request:
-        limit = self._settings.max_body_bytes
-        chunks, length, digest = list[bytes](), 0, None
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            length += len(chunk)
-            if digest is not None:
-                digest.update(chunk)
-            elif length <= limit:
-                chunks.append(chunk)
-            else:
-                kept = b"".join(chunks) + chunk
-                digest, chunks = hashlib.sha256(kept), [kept[: self._settings.kept_body_bytes]]
-            if not message.get("more_body", False):
-                break
-        cut = CutBody(length, digest.hexdigest()) if digest is not None else None
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body, cut = await self._read_body(receive)
+        headers: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            if (kept := _KEPT.get(name)) is not None:
+                text = value.decode("latin-1")
+                headers[kept] = f"{headers[kept]}, {text}" if kept == "x-forwarded-for" and kept in headers else text
+        peer = scope["client"][0] if scope.get("client") else ""
+        if self._proxies and "x-forwarded-for" in headers:
+            peer = self._proxies.remote_address(peer, headers["x-forwarded-for"])
         return Request(
-            method=scope["method"],
-            path=scope["path"],
-            query=scope["query_string"].decode("latin-1"),
-            headers={name: value for name, value in headers.items() if name in KEPT_HEADERS},
-            remote_address=scope["client"][0] if scope.get("client") else "",
-            body=b"".join(chunks),
-            cut=cut,
+            scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers, peer, body, cut
         )
+
+    async def _read_body(self, receive: Receive) -> tuple[bytes, CutBody | None]:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            body: bytes = message.get("body", b"")
+            if len(body) <= self._settings.max_body_bytes:
+                return body, None
+        return await self._read_long_body(message, receive)
+
+    async def _read_long_body(
+        self, message: MutableMapping[str, Any], receive: Receive
+    ) -> tuple[bytes, CutBody | None]:
+        limit = self._settings.max_body_bytes
+        chunks, length, held, digest = list[bytes](), 0, 0, None
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk = message.get("body", b"")
+                length += len(chunk)
+                if digest is not None:
+                    digest.update(chunk)
+                elif length <= limit:
+                    held += len(chunk)
+                    self._hold(len(chunk))
+                    chunks.append(chunk)
+                else:
+                    kept = b"".join(chunks) + chunk
+                    digest, chunks = hashlib.sha256(kept), [kept[: self._settings.kept_body_bytes]]
+                if not message.get("more_body", False):
+                    break
+                message = await receive()
+        finally:
+            self._arriving_bytes -= held
+        cut = CutBody(length, digest.hexdigest()) if digest is not None else None
+        return b"".join(chunks), cut
+
+    def _hold(self, byte_count: int) -> None:
+        self._arriving_bytes += byte_count
+        if self._arriving_bytes + self._writer.waiting_bytes > self._settings.max_waiting_bytes > 0:
+            raise self._writer.refusal("memory_full", f"{self._arriving_bytes} bytes of bodies are still arriving")
 
 
 async def _send(send: Send, answer: Answer) -> None:
     headers = [
         (b"content-type", answer.content_type.encode()),
         (b"content-length", str(len(answer.body)).encode()),
-        *_CORS,
+        _ANY_ORIGIN,
     ]
+    if answer.retry_after_s:
+        headers += [(b"retry-after", str(answer.retry_after_s).encode()), _RETRY_AFTER_IS_READABLE]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _hang_up(scope: Scope, receive: Receive, send: Send) -> None:
+    extension = scope.get("extensions", {}).get(HANG_UP)
+    if extension is None:  # a server that cannot: an answer without its body comes nearest
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"1")]})
+        return
+    extension["call"]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_preflight(send: Send, headers: RawHeaders) -> None:
+    # Whatever a client's next version wants to send is allowed: no answer depends on credentials of a browser.
+    wanted = next((value for name, value in headers if name == b"access-control-request-headers"), b"")
+    allowed = wanted if _HEADER_NAMES.fullmatch(wanted) else _ALLOWED_HEADERS
+    answer = [*_PREFLIGHT, (b"access-control-allow-headers", allowed), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 204, "headers": answer})
+    await send({"type": "http.response.body", "body": b""})

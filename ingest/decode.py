@@ -1,45 +1,59 @@
-"""Decoding: from a record of the log to messages in one vocabulary, or rejects.
+"""Decoding: from a record of the log to messages in one vocabulary, or rejects; and the table of families.
 
 Pure: the same record under the same settings always gives the same result, so a replay can rebuild everything.
+A new family is one module in `ingest.protocols` and its lines in the tables at the end of this one.
 """
 
 import logging
+import re
 from collections.abc import Callable
 
-from ingest.errors import Unreadable
+from ingest.answers import (
+    answer_native,
+    answer_segment,
+    answer_sensors,
+    answer_sensors_debug,
+    answer_sensors_image,
+    answer_webhook,
+    nothing_here,
+)
+from ingest.endpoint import GET_OR_POST, Endpoint
+from ingest.errors import PlanError, Unreadable
 from ingest.message import Decoded, Protocol, Reject
-from ingest.protocols import native, segment, sensors
+from ingest.plan import SET_PLAN
+from ingest.plan_reading import read_plan
+from ingest.protocols import native, segment, sensors, webhook
 from ingest.protocols.reading import Reader
-from ingest.record import Record, Request
+from ingest.record import CutBody, Damage, Record, Request
 from ingest.settings import DecodeSettings
 
 logger = logging.getLogger("onepath.decode")
 
 FamilyDecoder = Callable[[Record, Request, DecodeSettings], Decoded]
 
-_PATHS: dict[str, Protocol] = {
-    **dict.fromkeys(sensors.PATHS, "sensors"),
-    **dict.fromkeys(segment.PATHS, "segment"),
-    **dict.fromkeys(native.PATHS, "native"),
-}
-_DECODERS: dict[Protocol, FamilyDecoder] = {
-    "sensors": sensors.decode,
-    "segment": segment.decode,
-    "native": native.decode,
-}
 # Acts that `warehouse` knows how to apply; the log keeps any, so that an older log can be read by a newer Onepath.
-KNOWN_ACTS = frozenset({"retract_link"})
+KNOWN_ACTS = frozenset({"retract_link", SET_PLAN})
+
+
+def find_endpoint(path: str) -> Endpoint | None:
+    """What answers on a path; None when no family receives there."""
+    endpoint = _ENDPOINTS.get(path) or _ENDPOINTS.get(path.rstrip("/"))
+    if endpoint is not None:
+        return endpoint
+    if webhook.PATH.fullmatch(path.rstrip("/")):
+        return _WEBHOOK
+    # The clients of Sensors cut their address at its last slash and go on from there, so theirs may lie anywhere
+    # but below the name of another family.
+    if path.split("/", 2)[1:2] and path.split("/", 2)[1] in _PREFIXES:
+        return None
+    found = _SENSORS_BELOW_ANY.search(path.rstrip("/"))
+    return _SENSORS[_kind_of(found[1])] if found else None
 
 
 def recognise(path: str) -> Protocol | None:
-    """Which family a receiving path belongs to; each also answers below its own name, as in `/segment/v1/batch`."""
-    path = path.rstrip("/")
-    protocol = _PATHS.get(path)
-    if protocol is None and path.count("/") > 1:
-        family, _, rest = path[1:].partition("/")
-        protocol = _PATHS.get("/" + rest)
-        return protocol if protocol == family else None
-    return protocol
+    """Which family a receiving path belongs to."""
+    endpoint = find_endpoint(path)
+    return endpoint.protocol if endpoint is not None else None
 
 
 def decode(record: Record, settings: DecodeSettings) -> Decoded:
@@ -50,26 +64,54 @@ def decode(record: Record, settings: DecodeSettings) -> Decoded:
     assert request is not None, "a record holds a request or an act"
     protocol = recognise(request.path)
     assert protocol is not None, f"the collector logged {request.path!r}, which belongs to no family"
+    return _guarded(_DECODERS[protocol], protocol, record, request, settings)
+
+
+def _guarded(
+    read: FamilyDecoder, protocol: Protocol, record: Record, request: Request, settings: DecodeSettings
+) -> Decoded:
     if request.cut is not None:
-        reject = Reject(
-            index=0,
-            protocol=protocol,
-            record_type=None,
-            event_name=None,
-            reason="body_too_large",
-            detail=f"a body of {request.cut.length} bytes; its first {len(request.body)} are kept",
-            original=request.body,
-            original_length=request.cut.length,
-            original_sha256=request.cut.sha256,
-        )
-        return Decoded(rejects=[reject])
+        return Decoded(rejects=[_cut_off(protocol, request, request.cut)])
     try:
-        return _DECODERS[protocol](record, request, settings)
+        return read(record, request, settings)
     except Exception as error:  # a defect of ours must neither cost the data nor stop what comes after
         logger.exception("the decoder of %s failed; the request is kept as a reject", protocol)
         reader = Reader(protocol, record.received_at_us, settings)
         reader.refuse(Unreadable("decoder_failed", f"{type(error).__name__}: {error}"), request.body)
         return reader.decoded
+
+
+def _cut_off(protocol: Protocol, request: Request, cut: CutBody) -> Reject:
+    return Reject(
+        index=0,
+        protocol=protocol,
+        record_type=None,
+        event_name=None,
+        reason="body_too_large",
+        detail=f"a body of {cut.length} bytes; its first {len(request.body)} are kept",
+        original=request.body,
+        original_length=cut.length,
+        original_sha256=cut.sha256,
+    )
+
+
+def _look_whether_it_opens(record: Record, settings: DecodeSettings) -> Decoded:
+    assert record.request is not None
+    return _guarded(segment.open_only, "segment", record, record.request, settings)
+
+
+def refuse_damage(damage: Damage) -> Reject:
+    """What cannot be read any more, as a reject in its place."""
+    return Reject(
+        index=0,
+        protocol="onepath",
+        record_type=None,
+        event_name=None,
+        reason="log_damaged",
+        detail=damage.detail,
+        original=damage.original,
+        original_length=damage.length,
+    )
 
 
 def _check_act(record: Record, settings: DecodeSettings) -> Decoded:
@@ -78,4 +120,44 @@ def _check_act(record: Record, settings: DecodeSettings) -> Decoded:
     if record.act.act not in KNOWN_ACTS:
         refusal = Unreadable("unknown_act", f"act {record.act.act!r} is none of {', '.join(sorted(KNOWN_ACTS))}")
         reader.refuse(refusal, repr(record.act.details).encode())
+    elif record.act.act == SET_PLAN:
+        try:
+            read_plan(record.act.details.get("plan"), "plan")
+        except PlanError as error:
+            reader.refuse(Unreadable("unreadable_message", f"{SET_PLAN}: {error}"), repr(record.act.details).encode())
     return reader.decoded
+
+
+# The families: how each decodes, where it receives, and what it is answered.
+
+_DECODERS: dict[Protocol, FamilyDecoder] = {
+    "sensors": sensors.decode,
+    "segment": segment.decode,
+    "native": native.decode,
+    "webhook": webhook.decode,
+}
+_SEGMENT = Endpoint("segment", answer_segment, look=_look_whether_it_opens)
+_NATIVE = Endpoint("native", answer_native, look=decode)
+_WEBHOOK = Endpoint("webhook", answer_webhook, look=decode, turn_away=webhook.turn_away)
+_NOT_THERE = Endpoint("sensors", answer_sensors, GET_OR_POST, turn_away=nothing_here)
+_SENSORS = {
+    "sa": Endpoint("sensors", answer_sensors, GET_OR_POST),
+    "sa.gif": Endpoint("sensors", answer_sensors_image, GET_OR_POST),
+    "debug": Endpoint("sensors", answer_sensors_debug, GET_OR_POST, look=decode, is_dry_run=sensors.is_dry_run),
+    "other": _NOT_THERE,
+}
+# Beside events these clients ask for configurations, for a WeChat openid, for deep links: a 404 lets them carry on.
+_SENSORS_BELOW_ANY = re.compile(
+    r"/(sa|sa\.gif|debug|config/(?:visualized/)?\w+\.conf|mp_login|sdk/deeplink/param|slink/config/query"
+    r"|slink/ddeeplink|slink/dynamic/links|api/sdk/channel_tool/url)$"
+)
+_PREFIXES: dict[str, Protocol] = {"segment": "segment", "rudder": "segment", "native": "native", "webhook": "webhook"}
+_ENDPOINTS: dict[str, Endpoint] = {
+    **{f"{prefix}/{name}": _SENSORS[name] for name in ("sa", "sa.gif", "debug") for prefix in ("", "/sensors")},
+    **{f"{prefix}{path}": _SEGMENT for path in segment.PATHS for prefix in ("", "/segment", "/rudder")},
+    **{f"{prefix}{path}": _NATIVE for path in native.PATHS for prefix in ("", "/native")},
+}
+
+
+def _kind_of(path: str) -> str:
+    return path if path in _SENSORS else "other"

@@ -4,9 +4,12 @@ IngestError
 ├── LogError               the log could not be read or written
 │   ├── LogUnavailable     retryable: nothing was acknowledged, the sender should keep its data
 │   ├── LogInUse           final: another process writes this stream
-│   └── LogDamaged         final: bytes that were once whole no longer are
+│   ├── LogUnreadable      retryable: the disk or the permissions refuse a file of the log
+│   └── LogDamaged         final: files of the log that were read once are gone
 ├── Unreadable             final: a body or message is not what its path promises
-└── PlanError              final: a tracking plan is not written as one is; the message names the places
+├── PlanError              final: a tracking plan is not written as one is; the message names the places
+├── MappingError           final: a webhook's mapping names no JSON path
+└── UntrustedProxies       final: the setting trusted_proxies names no addresses
 """
 
 from typing import Literal
@@ -15,7 +18,11 @@ RejectReason = Literal[
     "body_too_large",
     "decompressed_too_large",
     "unreadable_body",
+    "encrypted_body",
     "unreadable_message",
+    "unknown_write_key",
+    "webhook_mapping",
+    "webhook_unmatched",
     "unknown_record_type",
     "missing_event_name",
     "missing_identity",
@@ -29,6 +36,7 @@ RejectReason = Literal[
     "too_many_messages",
     "unknown_act",
     "decoder_failed",
+    "log_damaged",
     "undeclared_event",
     "wrong_type",
     "missing_property",
@@ -37,7 +45,9 @@ RejectReason = Literal[
 
 
 # Why a request was not taken, though nothing was wrong with it; counted, and shown in `/health`.
-RefusalReason = Literal["disk_full", "log_unwritable", "backlog_full", "memory_full", "shutting_down"]
+RefusalReason = Literal[
+    "disk_full", "log_unwritable", "backlog_full", "memory_full", "request_timeout", "shutting_down"
+]
 
 
 class IngestError(Exception):
@@ -60,8 +70,12 @@ class LogInUse(LogError):
     """Another process writes this stream."""
 
 
+class LogUnreadable(LogError):
+    """The disk or the permissions refuse a file of the log; it may be readable later, so nothing is passed over."""
+
+
 class LogDamaged(LogError):
-    """Bytes of the log that were once whole no longer are."""
+    """Files of the log that were read once are gone. Damage inside of it is told in its place: `record.Damage`."""
 
 
 class Unreadable(IngestError):
@@ -75,3 +89,11 @@ class Unreadable(IngestError):
 
 class PlanError(IngestError):
     """A tracking plan is not written as one is; the message names the file, the places and what would be right."""
+
+
+class MappingError(IngestError):
+    """A webhook's mapping cannot be followed; the message says what is no path."""
+
+
+class UntrustedProxies(IngestError):
+    """The setting trusted_proxies holds something that is neither an address nor a range of them."""

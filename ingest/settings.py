@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ingest.mapping import Webhook
+
 T = TypeVar("T")
 
 
-def setting(default: T, doc: str) -> T:
+def setting(default: T, doc: str, *, may_be_zero: bool = False) -> T:
     """A dataclass field that carries its one sentence of documentation; `onepath doctor` prints it."""
-    return field(default=default, metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc, "may_be_zero": may_be_zero})
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,32 @@ class CollectorSettings:
     )
     kept_body_bytes: int = setting(4096, "Bytes kept of a body over the limit.")
     max_log_file_bytes: int = setting(64 << 20, "A log file is sealed and the next one begun after this many bytes.")
+    workers: int = setting(1, "Processes that receive behind the one port, each with a log stream of its own.")
+    reserved_bytes: int = setting(
+        64 << 20,
+        "Bytes of disk kept free for the hour when the disk is full, for each log stream; 0: none.",
+        may_be_zero=True,
+    )
+    max_backlog_bytes: int = setting(
+        10 << 30,
+        "Requests are refused while more bytes of the log than this are not loaded; 0: no limit.",
+        may_be_zero=True,
+    )
+    max_waiting_bytes: int = setting(
+        256 << 20, "Bytes of requests held in memory before further ones are refused; 0: no limit.", may_be_zero=True
+    )
+    group_commit_wait_ms: float = setting(
+        0.0,
+        "Milliseconds to gather requests before each sync; raise it only where syncs are slow or paid for one by one.",
+        may_be_zero=True,
+    )
+    request_timeout_s: float = setting(
+        30.0, "A request that has not arrived whole after this many seconds is dropped with its connection."
+    )
+    retry_after_s: int = setting(30, "Seconds after which a refused client is asked to come again, where it listens.")
+    trusted_proxies: str = setting(
+        "", "Comma-separated addresses or ranges of the proxies whose X-Forwarded-For is believed; empty: nobody's."
+    )
 
 
 @dataclass(frozen=True)
@@ -46,3 +74,6 @@ class DecodeSettings:
     clock_correction_over_s: int = setting(
         60, "Client times are corrected when send and receive time differ by more seconds than this."
     )
+    # From onepath.toml and the folder webhooks/ beside it, which `api` reads.
+    write_keys: frozenset[str] = field(default=frozenset(), repr=False)
+    webhooks: tuple[Webhook, ...] = ()

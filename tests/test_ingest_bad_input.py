@@ -158,14 +158,24 @@ def test_invalid_utf8_costs_one_message() -> None:
     )
 
 
-def test_deep_nesting_is_refused_and_what_came_before_is_kept() -> None:
+def test_deep_nesting_is_refused_alone() -> None:
+    """One message that nests without end, between two good ones, in every form of request."""
     bottomless = b'{"event_name":"x","identities":{"k":"v"},"properties":{"a":' + deep(50_000) + b"}}"
-    found = decoded(native(GOOD, bottomless))
-    assert ([each.event_name for each in found.messages], reasons(found)) == (["reach"], ["unreadable_body"])
+    call = json.dumps(CALL).encode()
+    found = [
+        decoded(native(GOOD, bottomless, GOOD)),
+        decoded(post("/events", b"\n".join([json.dumps(GOOD).encode(), bottomless, json.dumps(GOOD).encode()]))),
+        decoded(post("/v1/batch", b'{"batch":[' + b",".join([call, bottomless, call]) + b'],"sentAt":null}')),
+    ]
+    for each in found:
+        assert [message.event_name for message in each.messages] == ["reach", "reach"]
+        assert [(reject.index, reject.reason) for reject in each.rejects] == [(1, "unreadable_message")]
+    cut_off = decoded(post("/events", b"[" + json.dumps(GOOD).encode() + b"," + b"[" * 50_000))
+    assert ([each.event_name for each in cut_off.messages], reasons(cut_off)) == (["reach"], ["unreadable_body"])
     assert reasons(decoded(post("/v1/track", b'{"event":"x","properties":' + deep(50_000) + b"}"))) == [
         "unreadable_message"
     ]
-    assert reasons(decoded(post("/v1/batch", b'{"batch":' + deep(50_000) + b"}"))) == ["unreadable_body"]
+    assert reasons(decoded(post("/v1/batch", b'{"batch":' + deep(50_000) + b"}"))) == ["unreadable_message"]
 
 
 # Bodies that are not what they promise

@@ -1,18 +1,20 @@
-"""Onepath's own form: `POST /events`, documented JSON, one message or many, answered message by message.
+"""Onepath's own form: `POST /events`, documented JSON or NDJSON, one message or many, answered message by message.
 
 The names are those of the public views, so what one sends is what one finds.
 """
 
+import re
 from typing import Any
 
 import msgspec
 
-from ingest.bodies import Item, json_items, maybe_gunzip, read_struct
+from ingest.bodies import Item, json_items, json_lines, looks_like_lines, plain_body, read_struct
 from ingest.errors import Unreadable
 from ingest.message import Decoded, Message, PropertyChange, PropertyTarget, Source
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
+from ingest.write_keys import bearer_or_query, with_key
 
 PATHS = frozenset({"/events"})
 
@@ -36,6 +38,8 @@ class NativeMessage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     properties: dict[str, Any] = {}
 
 
+# application/x-ndjson, application/ndjson, application/jsonl, application/json-lines, and what else is in use
+_NDJSON = re.compile(r"ndjson|json-?(?:l\b|lines)")
 _FORM = msgspec.json.Decoder(NativeMessage)
 
 
@@ -43,12 +47,17 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     """All messages of one request; a body that is not what it promises becomes one reject."""
     reader = Reader("native", record.received_at_us, settings)
     try:
-        body = maybe_gunzip(request.body, settings.max_decompressed_bytes)
+        body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
-    items, stopped = json_items(body, settings.max_messages)
-    reader.read(items, lambda index, item: _interpret(reader, index, item))
+    are_lines = _NDJSON.search(request.headers.get("content-type", "")) is not None or looks_like_lines(body)
+    items, stopped = (json_lines if are_lines else json_items)(body, settings.max_messages)
+
+    def interpret(index: int, item: Item) -> Message:
+        return _interpret(reader, index, item)
+
+    reader.read(items, with_key(interpret, bearer_or_query(request) if settings.write_keys else None, settings))
     if stopped is not None:
         reader.refuse(stopped, body)
     return reader.decoded

@@ -1,18 +1,19 @@
-"""Segment clients: `/v1/batch` and a path per call; JSON, whatever the content type says."""
+"""Clients of Segment and RudderStack: `/v1/batch` and a path per call; JSON, whatever the content type says."""
 
-import json
 from typing import Any
 
 import msgspec
 
-from ingest.bodies import Item, json_items, lenient_json, maybe_gunzip, read_struct
+from ingest.bodies import Item, json_items, lenient_json, object_members, plain_body, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, Source
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
+from ingest.write_keys import basic_user, query_value, with_key
 
-BATCH_PATHS = frozenset({"/v1/batch", "/v1/b", "/v1/import"})
+# The last is where RudderStack's browser SDK sends what is left when a page is closed.
+BATCH_PATHS = frozenset({"/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"})
 SINGLE_PATHS = {
     "/v1/track": "track",
     "/v1/t": "track",
@@ -63,6 +64,7 @@ class Envelope(msgspec.Struct):
 
     batch: msgspec.Raw
     sent_at: Any = msgspec.field(default=None, name="sentAt")
+    write_key: Any = msgspec.field(default=None, name="writeKey")
 
 
 class SegmentMessage(msgspec.Struct, rename="camel", gc=False):
@@ -86,45 +88,73 @@ class SegmentMessage(msgspec.Struct, rename="camel", gc=False):
 
 
 _FORM = msgspec.json.Decoder(SegmentMessage)
+_ENVELOPE = msgspec.json.Decoder(Envelope)
 
 
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
     """All messages of one request; a body that is not what it promises becomes one reject."""
     reader = Reader("segment", record.received_at_us, settings)
-    call = next((name for end, name in SINGLE_PATHS.items() if request.path.rstrip("/").endswith(end)), None)
+    call = _call_of(request.path)
     try:
-        body = maybe_gunzip(request.body, settings.max_decompressed_bytes)
-        batch, sent_at = (body, None) if call else _open_batch(body)
+        body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
+        opened = Envelope(msgspec.Raw(body)) if call else _open_batch(body)
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
-    items, stopped = ([body], None) if call else json_items(batch, settings.max_messages)
-    reader.read(items, lambda index, item: _interpret(reader, index, item, sent_at, call))
+    items, stopped = ([body], None) if call else json_items(bytes(opened.batch), settings.max_messages)
+
+    def interpret(index: int, item: Item) -> Message:
+        return _interpret(reader, index, item, opened.sent_at, call)
+
+    reader.read(items, with_key(interpret, _write_key(request, opened), settings))
     if stopped is not None:
         reader.refuse(stopped, body)
     return reader.decoded
 
 
-def _open_batch(body: bytes) -> tuple[bytes, Any]:
-    """The JSON array of messages in a batch, and when it was sent."""
+def open_only(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
+    """Whether the body opens: what these clients are answered by. Its messages are neither read nor given."""
+    reader = Reader("segment", record.received_at_us, settings)
     try:
-        envelope = msgspec.json.decode(body, type=Envelope)
-        batch, sent_at = bytes(envelope.batch), envelope.sent_at
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        batch, sent_at = _open_leniently(body)
-    if batch[:1] != b"[":
-        raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
-    return batch, sent_at
-
-
-def _open_leniently(body: bytes) -> tuple[bytes, Any]:
-    try:
-        value = lenient_json(body)
+        body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
+        if _call_of(request.path) is None:
+            _open_batch(body)
+        elif body.lstrip()[:1] != b"{":
+            raise Unreadable("unreadable_body", "a call is a JSON object")
     except Unreadable as refusal:
-        raise Unreadable("unreadable_body", refusal.detail) from refusal
-    if not isinstance(value, dict):
+        reader.refuse(refusal, request.body)
+    return reader.decoded
+
+
+def _call_of(path: str) -> str | None:
+    for prefix in ("/segment", "/rudder"):
+        path = path.removeprefix(prefix)
+    return SINGLE_PATHS.get(path.rstrip("/"))
+
+
+def _open_batch(body: bytes) -> Envelope:
+    """The JSON array of messages in a batch, when it was sent, and under which key."""
+    try:
+        opened = _ENVELOPE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        opened = _open_leniently(body)
+    if memoryview(opened.batch)[:1].tobytes() != b"[":
         raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
-    return json.dumps(value.get("batch")).encode(), value.get("sentAt")
+    return opened
+
+
+def _open_leniently(body: bytes) -> Envelope:
+    if body.lstrip()[:1] != b"{":
+        raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
+    members = object_members(body)
+    sent_at, write_key = (lenient_json(members[name]) if name in members else None for name in ("sentAt", "writeKey"))
+    return Envelope(msgspec.Raw(members.get("batch", b"")), sent_at, write_key)
+
+
+def _write_key(request: Request, opened: Envelope) -> str | None:
+    if isinstance(opened.write_key, str) and opened.write_key:
+        return opened.write_key
+    return basic_user(request) or query_value(request, "writeKey")
 
 
 def _interpret(reader: Reader, index: int, item: Item, batch_sent_at: Any, call: str | None) -> Message:

@@ -1,4 +1,4 @@
-"""Sensors Analytics clients: `/sa` and `/sa.gif`, forms of base64 of (gzipped) JSON.
+"""Sensors Analytics clients: `/sa`, `/sa.gif` and `/debug`, forms of base64 of (gzipped) JSON.
 
 Whatever the events are worth, the answer is 200: several of these clients throw whole batches away on anything else.
 """
@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import Item, form_fields, gunzip, json_items, maybe_gunzip, read_struct, unbase64
+from ingest.bodies import Item, json_items, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, PropertyOperation, Source
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.sensors_form import SensorsForm, read_form
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
-
-PATHS = frozenset({"/sa", "/sa.gif"})
+from ingest.write_keys import with_key
 
 _EVENT_TYPES = frozenset({"track", "track_signup", "track_id_bind", "track_id_unbind"})
 _PROFILE_OPERATIONS: dict[str, PropertyOperation] = {
@@ -68,27 +68,27 @@ _FORM = msgspec.json.Decoder(SensorsMessage)
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
     """All messages of one request; a body that is not what it promises becomes one reject."""
     reader = Reader("sensors", record.received_at_us, settings)
+    form = SensorsForm()
     try:
-        data = _json_bytes(request, settings)
+        form = read_form(request, settings)
+        data = form.json_bytes(settings)
     except Unreadable as refusal:
-        reader.refuse(refusal, request.body or request.query.encode())
+        reader.refuse(form.blame(refusal), request.body or request.query.encode())
         return reader.decoded
     items, stopped = json_items(data, settings.max_messages)
-    reader.read(items, lambda index, item: _interpret(reader, index, item))
+
+    def interpret(index: int, item: Item) -> Message:
+        return _interpret(reader, index, item)
+
+    reader.read(items, with_key(interpret, form.token, settings))
     if stopped is not None:
-        reader.refuse(stopped, data)
+        reader.refuse(form.blame(stopped), data)
     return reader.decoded
 
 
-def _json_bytes(request: Request, settings: DecodeSettings) -> bytes:
-    fields = form_fields(request.query) | form_fields(maybe_gunzip(request.body, settings.max_decompressed_bytes))
-    text = fields.get("data_list") or fields.get("data")
-    if not text:
-        raise Unreadable("unreadable_body", "neither data nor data_list in the form or the query")
-    data = unbase64(text)
-    if fields.get("gzip") == "1":
-        return gunzip(data, settings.max_decompressed_bytes)
-    return maybe_gunzip(data, settings.max_decompressed_bytes)
+def is_dry_run(request: Request) -> bool:
+    """Whether a debugging client wants its events judged, but not kept."""
+    return request.headers.get("dry-run", "").strip().lower() == "true"
 
 
 def _interpret(reader: Reader, index: int, item: Item) -> Message:

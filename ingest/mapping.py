@@ -1,0 +1,117 @@
+"""Mappings: how a webhook's JSON becomes messages, by JSON path (RFC 9535).
+
+Plain data, so that a mapping can be part of the settings that decoding depends on; paths are compiled once.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from jsonpath import JSONPath, JSONPathEnvironment
+from jsonpath.exceptions import JSONPathError
+
+from ingest.errors import MappingError
+from ingest.message import Source
+
+_ENVIRONMENT = JSONPathEnvironment(strict=True)
+
+SignatureAlgorithm = Literal["hmac-sha256", "hmac-sha1", "plain"]
+SignatureEncoding = Literal["hex", "base64"]
+WebhookRecordType = Literal["track", "identify", "group"]
+
+
+@lru_cache(maxsize=4096)
+def _compile(text: str) -> JSONPath:
+    found = _ENVIRONMENT.compile(text)
+    assert isinstance(found, JSONPath)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A JSON path from the whole body (`$.id`) or from the item that a message is made of (`@.id`)."""
+
+    text: str
+
+    def check(self) -> None:
+        """Raise `MappingError` when it cannot be read."""
+        try:
+            _compile("$" + self.text[1:])
+        except JSONPathError as error:
+            raise MappingError(f"{self.text!r} is no JSON path: {str(error).splitlines()[0]}") from error
+
+    def find_all(self, body: Any, item: Any) -> list[Any]:
+        """Every value it leads to; nulls count as absent."""
+        found = _compile("$" + self.text[1:]).findall(item if self.text.startswith("@") else body)
+        return [value for value in found if value is not None]
+
+    def find(self, body: Any, item: Any) -> Any:
+        """The first value it leads to, or None."""
+        return next(iter(self.find_all(body, item)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that stands in the mapping itself."""
+
+    value: str | int | float | bool
+
+    def find(self, _body: Any, _item: Any) -> Any:
+        return self.value
+
+
+Value = Path | Constant
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """When a message is made: the path finds one of the values, or (without values) anything, or nothing."""
+
+    path: Path
+    values: tuple[Any, ...] | None = None
+    is_set: bool = True
+
+    def holds(self, body: Any, item: Any) -> bool:
+        found = self.path.find_all(body, item)
+        if self.values is None:
+            return bool(found) == self.is_set
+        return any(value in self.values for value in found)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMapping:
+    """One kind of message: when a body holds it, and where its parts stand."""
+
+    record_type: WebhookRecordType = "track"
+    event_name: Value | None = None
+    items: Path | None = None
+    when: tuple[Condition, ...] = ()
+    event_at: Value | None = None
+    timezone: str = "UTC"
+    identities: tuple[tuple[str, Value], ...] = ()
+    account_id: Value | None = None
+    dedupe_key: Value | None = None
+    properties: tuple[tuple[str, Value], ...] = ()
+    properties_from: Path | None = None
+    source: Source = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a sender proves that it knows the secret; `secret` is None when its environment variable is not set."""
+
+    header: str
+    secret: bytes | None = field(repr=False)
+    algorithm: SignatureAlgorithm = "hmac-sha256"
+    encoding: SignatureEncoding = "hex"
+    prefix: str = ""
+    secret_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """What `POST /webhook/{name}` makes of a body."""
+
+    name: str
+    messages: tuple[MessageMapping, ...]
+    signature: Signature | None = None
