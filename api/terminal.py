@@ -5,36 +5,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from rich import box
-from rich.console import Console, JustifyMethod
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from api.durations import duration_text
 from api.project_file import FILE_NAME
 from api.settings import Settings
+from api.tables import new_table, plain_text, share_text
 
 if TYPE_CHECKING:
     from api.backlog import Backlog
     from warehouse.load import LoadReport
-
-
-def _table(*columns: str, title: str = "", right: tuple[str, ...] = (), unbroken: tuple[str, ...] = ()) -> Table:
-    table = Table(
-        title=_plain(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for column in columns:
-        justify: JustifyMethod = "right" if column in right else "left"
-        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column in unbroken)
-    return table
-
-
-def _rate(rate: float | None) -> str:
-    return "–" if rate is None else f"{rate:.1%}"
 
 
 def print_json(out: Console, response: httpx.Response) -> None:
@@ -67,7 +48,9 @@ def warn_of_unknown_events(unknown: dict[str, list[str]]) -> None:
     """On stderr: a misspelt event is no error, but its zeros should not be taken for an answer."""
     for name, close in unknown.items():
         hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        Console(stderr=True).print(_plain(f"onepath: no event is named {name!r}{hint}"), style="yellow", soft_wrap=True)
+        Console(stderr=True).print(
+            plain_text(f"onepath: no event is named {name!r}{hint}"), style="yellow", soft_wrap=True
+        )
 
 
 def print_load(out: Console, reports: "list[LoadReport]") -> None:
@@ -111,9 +94,9 @@ def _print_answer_rows(out: Console, columns: list[str], rows: list[list[Any]]) 
     cells = [["" if value is None else _cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
     if sum(widths) + 2 * len(widths) <= out.width:
-        table = _table(*columns)
+        table = new_table(*columns)
         for row in cells:
-            table.add_row(*map(_plain, row))
+            table.add_row(*map(plain_text, row))
         out.print(table)
         return
     longest = max(map(len, columns))
@@ -121,12 +104,7 @@ def _print_answer_rows(out: Console, columns: list[str], rows: list[list[Any]]) 
         out.print(f"row {number}", style="bold")
         for name, cell in zip(columns, row, strict=True):
             if cell:
-                out.print(_plain(f"  {name:<{longest}}  {cell}"), soft_wrap=True)
-
-
-def _plain(text: str) -> Text:
-    """What a sender wrote, as nothing but text: no markup, no escapes that drive the terminal."""
-    return Text("".join(character if character.isprintable() else " " for character in text))
+                out.print(plain_text(f"  {name:<{longest}}  {cell}"), soft_wrap=True)
 
 
 def _cell(value: Any) -> str:
@@ -138,13 +116,13 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
     for group in answer["groups"]:
         value = group["breakdown_value"]
         title = "" if value is None else f"{answer['question']['breakdown']} = {value or '(none)'}"
-        table = _table("step", "count", "of first", "of previous", "median time", title=title, right=_FUNNEL_RIGHT)
+        table = new_table("step", "count", "of first", "of previous", "median time", title=title, right=_FUNNEL_RIGHT)
         for step in group["steps"]:
             table.add_row(
-                _plain(f"{step['step_index']}. {step['step_name']}"),
+                plain_text(f"{step['step_index']}. {step['step_name']}"),
                 f"{step['count']:,}",
-                _rate(step["conversion_rate"]),
-                _rate(step["step_conversion_rate"]),
+                share_text(step["conversion_rate"]),
+                share_text(step["step_conversion_rate"]),
                 duration_text(step["median_time_from_previous_s"]),
             )
         out.print(table)
@@ -157,14 +135,14 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> N
     """The stages in order."""
     columns = ("entered", "reached", "of\nfirst", "of\nprev.", "skipped", "out of\norder", "median\ntime")
     title = title or f"Sales path by {answer['question']['by']}"
-    table = _table("stage", *columns, title=title, right=columns, unbroken=("stage", *columns))
+    table = new_table("stage", *columns, title=title, right=columns, unbroken=("stage", *columns))
     for stage in answer["stages"]:
         table.add_row(
-            _plain(f"{stage['stage_index']}. {stage['stage_name']}"),
+            plain_text(f"{stage['stage_index']}. {stage['stage_name']}"),
             f"{stage['entered']:,}",
             f"{stage['reached']:,}",
-            _rate(stage["conversion_rate"]),
-            _rate(stage["step_conversion_rate"]),
+            share_text(stage["conversion_rate"]),
+            share_text(stage["step_conversion_rate"]),
             f"{stage['skipped']:,}",
             f"{stage['out_of_order']:,}",
             duration_text(stage["median_time_from_previous_s"]),
@@ -180,9 +158,9 @@ def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> No
     later = [f"+{n}" for n in range(1, shown + 1)]
     mode = question["mode"].replace("_", " ")
     title = title or f"Retention by {question['unit']} ({mode}): who came back n {question['unit']}s later"
-    table = _table("cohort", "size", *later, title=title, right=("size", *later), unbroken=("cohort",))
+    table = new_table("cohort", "size", *later, title=title, right=("size", *later), unbroken=("cohort",))
     for cohort in answer["cohorts"]:
-        rates = [_rate(rate) for rate in cohort["retention_rates"][1 : shown + 1]]
+        rates = [share_text(rate) for rate in cohort["retention_rates"][1 : shown + 1]]
         table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
     out.print(table)
     if shown < question["periods"]:
@@ -204,11 +182,11 @@ def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None
     for reject in response.json():
         names = [reject["protocol"], reject["record_type"], reject["event_name"]]
         received_at = str(reject["received_at"])[:19].replace("T", " ")
-        head = _plain(f"  {received_at} UTC  {' '.join(name for name in names if name)}")
+        head = plain_text(f"  {received_at} UTC  {' '.join(name for name in names if name)}")
         out.print(Text.assemble((reject["reason"], "bold"), head), soft_wrap=True)
-        out.print(_plain(f"    {reject['detail']}"), soft_wrap=True)
+        out.print(plain_text(f"    {reject['detail']}"), soft_wrap=True)
         original = " ".join(reject["original"].split())
-        out.print(_plain(f"    {original[:160]}{'…' if len(original) > 160 else ''}"), style="dim", soft_wrap=True)
+        out.print(plain_text(f"    {original[:160]}{'…' if len(original) > 160 else ''}"), style="dim", soft_wrap=True)
 
 
 def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]]) -> None:
