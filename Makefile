@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo up test test-faults lint lock clean
+.PHONY: demo up test test-faults test-sdks lint lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -16,6 +16,14 @@ test: .venv/ready lint
 # kill -9 of collector and server, 20 times each, under load; the seed is printed.
 test-faults: .venv/ready
 	$(BIN)/pytest -m slow -n 0 -s tests/test_faults.py $(ARGS)
+
+# The clients of Node, browsers and mini programs, unmodified, against a real collector; the Python ones run with `make test`.
+test-sdks: .venv/ready tests/sdks/node_modules/.ready
+	$(BIN)/pytest -m 'sdks or not slow' -n 0 tests/test_sdks_python.py tests/test_sdks_node.py tests/test_sdks_browser.py $(ARGS)
+
+tests/sdks/node_modules/.ready: tests/sdks/package-lock.json tests/sdks/package.json
+	cd tests/sdks && npm ci --ignore-scripts
+	@touch $@
 
 lint: .venv/ready
 	$(BIN)/ruff check .

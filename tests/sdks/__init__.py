@@ -1,0 +1,1 @@
+"""Drivers of the real clients: each takes the same story, sends it with its own client, and says what it meant."""
