@@ -5,15 +5,13 @@ Plain data, so that a mapping can be part of the settings that decoding depends 
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
-
-from jsonpath import JSONPath, JSONPathEnvironment
-from jsonpath.exceptions import JSONPathError
+from typing import TYPE_CHECKING, Any, Literal
 
 from ingest.errors import MappingError
 from ingest.message import Source
 
-_ENVIRONMENT = JSONPathEnvironment(strict=True)
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
 
 SignatureAlgorithm = Literal["hmac-sha256", "hmac-sha1", "plain"]
 SignatureEncoding = Literal["hex", "base64"]
@@ -21,8 +19,10 @@ WebhookRecordType = Literal["track", "identify", "group"]
 
 
 @lru_cache(maxsize=4096)
-def _compile(text: str) -> JSONPath:
-    found = _ENVIRONMENT.compile(text)
+def _compile(text: str) -> "JSONPath":
+    from jsonpath import JSONPath, JSONPathEnvironment  # slow to import, and few have webhooks
+
+    found = JSONPathEnvironment(strict=True).compile(text)
     assert isinstance(found, JSONPath)
     return found
 
@@ -35,6 +35,8 @@ class Path:
 
     def check(self) -> None:
         """Raise `MappingError` when it cannot be read."""
+        from jsonpath.exceptions import JSONPathError
+
         try:
             _compile("$" + self.text[1:])
         except JSONPathError as error:

@@ -8,6 +8,7 @@ import pytest
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity, Message, PropertyChange, message_id
 from ingest.record import Position
+from ingest.settings import DecodeSettings
 from tests.stories import NOON, NOON_US, SECOND_US, Json, decoded, device, event, login, native, post
 
 EVERY_FIELD: Json = {
@@ -61,6 +62,41 @@ def test_every_field_arrives() -> None:
 def test_one_or_many_gzipped_or_not(body: bytes) -> None:
     for path in ("/events", "/events/", "/native/events"):
         assert [each.event_name for each in decoded(post(path, body)).messages] == ["reach"]
+
+
+LINES = b"\n".join(json.dumps(event(name, device("d1"))).encode() for name in ("reach", "pay"))
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "names"),
+    [
+        pytest.param(LINES, "application/x-ndjson", ["reach", "pay"], id="said"),
+        pytest.param(LINES + b"\n", "application/json", ["reach", "pay"], id="told by its first line"),
+        pytest.param(b"\r\n \r\n" + LINES.replace(b"\n", b"\r\n\r\n"), "", ["reach", "pay"], id="empty lines"),
+        pytest.param(gzip.compress(LINES, mtime=0), "application/jsonl", ["reach", "pay"], id="gzip"),
+        pytest.param(LINES.partition(b"\n")[0], "application/ndjson; charset=utf-8", ["reach"], id="one line"),
+        pytest.param(
+            json.dumps(event("reach", device("d1")), indent=2).encode(), "", ["reach"], id="one on many lines"
+        ),
+        pytest.param(b"[\n" + LINES.replace(b"\n", b",\n") + b"\n]", "", ["reach", "pay"], id="a list on many lines"),
+    ],
+)
+def test_messages_may_stand_on_lines(body: bytes, content_type: str, names: list[str]) -> None:
+    request = post("/events", body)
+    request.headers["content-type"] = content_type
+    found = decoded(request)
+    assert ([each.event_name for each in found.messages], found.rejects) == (names, [])
+
+
+def test_bad_line_is_refused_alone() -> None:
+    first, _, last = LINES.partition(b"\n")
+    found = decoded(post("/events", first + b'\n{"event_name":\n' + last))
+    assert [(each.index, each.event_name) for each in found.messages] == [(0, "reach"), (2, "pay")]
+    assert [(each.index, each.reason, each.original) for each in found.rejects] == [
+        (1, "unreadable_message", b'{"event_name":')
+    ]
+    many = decoded(post("/events", LINES + b"\n" + LINES), DecodeSettings(max_messages=3))
+    assert (len(many.messages), [each.reason for each in many.rejects]) == (3, ["too_many_messages"])
 
 
 def test_identify_and_group_are_no_events() -> None:

@@ -2,11 +2,14 @@
 
 import gzip
 import json
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity, Message, PropertyChange
+from ingest.settings import DecodeSettings
 from tests.stories import NOON, NOON_US, SECOND_US, Json, decoded, post, segment
 
 TRACK = {"type": "track", "event": "reach", "messageId": "m1", "timestamp": NOON.isoformat(), "anonymousId": "d1"}
@@ -35,6 +38,39 @@ def test_gzip_is_told_by_its_bytes_under_any_content_type(path: str, content_typ
     request = post(path, body)
     request.headers["content-type"] = content_type
     assert [each.event_name for each in decoded(request).messages] == ["reach"]
+
+
+@pytest.mark.parametrize(
+    ("pack", "encoding"),
+    [
+        (lambda body: zlib.compress(body), ""),
+        (lambda body: zlib.compress(body), "deflate"),
+        (lambda body: zlib.compress(body, wbits=-15), "deflate"),
+        (lambda body: gzip.compress(body[:9], mtime=0) + gzip.compress(body[9:], mtime=0) + b"\0\0", "gzip"),
+        (lambda body: body, "gzip"),
+        (lambda body: body, "deflate"),
+    ],
+    ids=["zlib unsaid", "zlib", "raw deflate", "two gzip members", "gzip in name only", "deflate in name only"],
+)
+def test_bodies_are_opened_however_they_are_packed(pack: Callable[[bytes], bytes], encoding: str) -> None:
+    request = post("/v1/batch", pack(json.dumps({"batch": [TRACK]}).encode()))
+    request.headers["content-encoding"] = encoding
+    assert [each.event_name for each in decoded(request).messages] == ["reach"]
+
+
+def test_gzip_members_share_one_limit_and_are_counted() -> None:
+    member = gzip.compress(b" " * 600, mtime=0)
+    found = decoded(post("/v1/batch", member * 2), DecodeSettings(max_decompressed_bytes=1000))
+    assert [each.reason for each in found.rejects] == ["decompressed_too_large"]
+    crowd = decoded(post("/v1/batch", gzip.compress(b"", mtime=0) * 200_000))
+    assert [each.detail for each in crowd.rejects] == ["more than 100 gzip members"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/segment", "/rudder"])
+@pytest.mark.parametrize("path", ["/v1/batch", "/beacon/v1/batch", "/v1/import"])
+def test_batches_come_to_the_paths_of_both_families(prefix: str, path: str) -> None:
+    found = decoded(segment(TRACK, path=prefix + path, sentAt=NOON.isoformat()))
+    assert [(each.event_name, each.sent_at_us) for each in found.messages] == [("reach", NOON_US)]
 
 
 @pytest.mark.parametrize(

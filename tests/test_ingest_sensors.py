@@ -57,6 +57,34 @@ def test_event_is_found_however_it_is_packed(request_: Request) -> None:
     assert not found.rejects
 
 
+@pytest.mark.parametrize("gzip_says", ["9", "13"])
+def test_encrypted_events_are_kept_and_said_to_be_so(gzip_says: str) -> None:
+    request = post("/sa", b"crc=1&gzip=" + gzip_says.encode() + b"&data_list=" + quote(PLAIN).encode())
+    (reject,) = decoded(request).rejects
+    assert (reject.reason, reject.original) == ("encrypted_body", request.body)
+    assert reject.detail.startswith(f"encrypted by the SDK (gzip={gzip_says}); switch its encryption off")
+
+
+def test_checksum_is_asked_only_when_a_text_cannot_be_read() -> None:
+    """The hash of Java over the base64 text; Android sends it as `crc`, browsers as `ext=crc=...`."""
+    text = packed([tracked("reach")])
+    cut = text[:-40]
+    crc = _java_hash(text)
+    wrong = decoded(post("/sa", b"crc=1&data_list=" + quote(text).encode()))
+    assert ([each.event_name for each in wrong.messages], wrong.rejects) == (["reach"], [])
+    for field in (f"&crc={crc}", f"&ext={quote(f'crc={crc}')}"):
+        (reject,) = decoded(post("/sa", b"data_list=" + quote(cut).encode() + field.encode())).rejects
+        assert reject.detail.endswith("; by its crc the text was cut or changed on the way")
+    whole = base64.b64encode(b"[{")
+    honest = post("/sa", b"data_list=" + quote(whole).encode() + f"&crc={_java_hash(whole)}".encode())
+    assert "crc" not in decoded(honest).rejects[0].detail
+
+
+def _java_hash(text: bytes) -> int:
+    number = sum(each * pow(31, len(text) - 1 - at, 1 << 32) for at, each in enumerate(text)) & 0xFFFFFFFF
+    return number - (number >> 31 << 32)
+
+
 def test_plus_that_became_a_space_is_mended() -> None:
     message = tracked("reach", properties={"title": "?>?>?>~~~"})
     text = packed(message)
@@ -109,7 +137,11 @@ def test_bind_and_unbind() -> None:
     pairs = {LOGIN_ID: "u1", "$identity_mobile": "138"}
     bound = one(tracked("$BindID", type="track_id_bind", identities=pairs))
     freed = one(tracked("$UnbindID", type="track_id_unbind", identities={"$identity_mobile": "138"}))
-    assert (bound.event_name, bound.is_unbind, {each.key: each.value for each in bound.identities}) == ("$BindID", False, pairs)
+    assert (bound.event_name, bound.is_unbind, {each.key: each.value for each in bound.identities}) == (
+        "$BindID",
+        False,
+        pairs,
+    )
     assert (freed.event_name, freed.is_unbind, freed.identities) == (
         "$UnbindID",
         True,
