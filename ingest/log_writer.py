@@ -1,43 +1,38 @@
 """The log writer: appends records to one stream and says when they are on disk.
 
 Group commit without a timer: while one batch is being synced the next one forms, so an idle log answers at once and a
-busy one shares each fsync. Nothing is reported durable before its fsync returned; after a failed write nothing
-unreported stays behind in the file.
+busy one shares each sync. Nothing is reported durable before its sync returned; what is refused is counted by reason
+and never shows up in the log.
 """
 
 import asyncio
-import fcntl
 import logging
-import os
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import NamedTuple
 
-import msgspec
-
-from ingest.errors import LogInUse, LogUnavailable
-from ingest.frame import FrameKind, encode_frame
-from ingest.log_files import (
-    OPEN_SUFFIX,
-    SEALED_SUFFIX,
-    Opening,
-    Seal,
-    file_path,
-    list_files,
-    repair_tail,
-    survey_file,
-    sync_folder,
-)
+from ingest.errors import LogUnavailable, RefusalReason
+from ingest.loaded import measure_backlog_bytes
+from ingest.log_status import LogState, LogStatus, ReserveState, WriterLimits
+from ingest.log_stream import LogStream, WriteStage
 from ingest.record import Act, Position, Record, Request, encode_record
+from ingest.reserve import is_short_of_space
+
+__all__ = ["LogWriter", "WriteStage", "system_clock_us"]
 
 logger = logging.getLogger("onepath.log")
 
-WriteStage = Literal["written", "synced"]
-Settle = Callable[[Position | Exception], None]
+# How often the writer looks after its stream: measures the backlog, takes the reserve again, tries a broken disk.
+TEND_EVERY_S = 1.0
+
+_SyncFuture = Future[Position]
+_LoopFuture = asyncio.Future[Position]
+_Waiting = tuple[bytes, _SyncFuture | _LoopFuture]
 
 
 def system_clock_us() -> int:
@@ -45,8 +40,13 @@ def system_clock_us() -> int:
     return time.time_ns() // 1000
 
 
+class _Problem(NamedTuple):
+    reason: RefusalReason
+    detail: str
+
+
 class LogWriter:
-    """Owns one stream's folder: its lock, its open file and the thread that writes it.
+    """Owns one stream and the thread that writes it.
 
     `observe` is told of each batch when its bytes are written and when they are synced: the seam for fault tests.
     """
@@ -57,24 +57,29 @@ class LogWriter:
         stream: str,
         *,
         max_file_bytes: int = 64 << 20,
+        limits: WriterLimits | None = None,
         clock_us: Callable[[], int] = system_clock_us,
         observe: Callable[[WriteStage], None] = lambda _stage: None,
     ) -> None:
         self.stream = stream
-        self._folder = log / stream
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for parent in (log, log.parent):  # a synced file is only as durable as the names that lead to it
-            sync_folder(parent)
-        self._lock_file = _lock_stream(self._folder)
-        self._max_file_bytes = max_file_bytes
+        self._limits = limits or WriterLimits()
+        self._log = log
         self._clock_us = clock_us
-        self._observe = observe
-        self._last_received_at_us, next_number = _recover(self._folder)
-        self._waiting: list[tuple[bytes, Settle]] = []
-        self._wake = threading.Condition()
+        self._stream = LogStream(log, stream, max_file_bytes, self._limits.reserved_bytes, observe)
+        self._guard = threading.Lock()  # of the queue
+        self._waiting: list[_Waiting] = []
+        self._waiting_bytes = 0
+        self._last_received_at_us = self._stream.last_received_at_us
+        self._is_idle = False
         self._closing = False
-        self._is_broken = False
-        self._open_file(next_number)
+        self._signal = threading.Lock()  # held, but for the moment in which it wakes the writer
+        self._signal.acquire()
+        self._requests_written = self._bytes_written = self._batches_written = self._last_batch_requests = 0
+        self._backlog_bytes = 0
+        self._refused: Counter[RefusalReason] = Counter()
+        self._disk_problem: _Problem | None = None
+        self._backlog_problem: _Problem | None = None
+        self._tend()
         self._thread = threading.Thread(target=self._run, name=f"log-writer-{stream}", daemon=True)
         self._thread.start()
 
@@ -84,160 +89,198 @@ class LogWriter:
 
     def append(self, entry: Request | Act) -> Position:
         """Append and wait until it is on disk. Raises `LogUnavailable` when it could not be kept."""
-        future: Future[Position] = Future()
-
-        def settle(outcome: Position | Exception) -> None:
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
-
-        self._enqueue(entry, settle)
+        future: _SyncFuture = Future()
+        self._enqueue(entry, future)
         return future.result()
 
     async def append_async(self, entry: Request | Act) -> Position:
-        """As `append`, without blocking the event loop."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Position] = loop.create_future()
+        """As `append`, without blocking the event loop. What is queued is written, even if the caller is cancelled."""
+        return await self.append_soon(entry)[1]
 
-        def settle_in_loop(outcome: Position | Exception) -> None:
-            if future.cancelled():
-                return
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+    def append_soon(self, entry: Request | Act) -> tuple[int, "asyncio.Future[Position]"]:
+        """Queue for the disk, in the event loop: when it arrived, and a future of its place once it is kept."""
+        future: _LoopFuture = asyncio.get_running_loop().create_future()
+        return self._enqueue(entry, future), future
 
-        def settle(outcome: Position | Exception) -> None:
-            loop.call_soon_threadsafe(settle_in_loop, outcome)
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of records that wait for the disk."""
+        return self._waiting_bytes
 
-        self._enqueue(entry, settle)
-        return await future
+    def refusal(self, reason: RefusalReason, detail: str) -> LogUnavailable:
+        """A refusal, counted; for the caller to raise."""
+        self._refused[reason] += 1
+        return LogUnavailable(reason, detail)
+
+    def status(self) -> LogStatus:
+        """How the stream stands now; cheap, for any thread."""
+        problem, stream, reserve = self._disk_problem or self._backlog_problem, self._stream, self._reserve_state()
+        state: LogState = "refusing" if problem else "short_of_space" if reserve in ("in use", "used up") else "ok"
+        held = stream.reserve.held_bytes
+        short = f"the disk is full; {held} of {stream.reserve.size} reserved bytes are left"
+        return LogStatus(
+            stream=self.stream,
+            state=state,
+            problem=problem.detail if problem else short if state == "short_of_space" else None,
+            requests_written=self._requests_written,
+            bytes_written=self._bytes_written,
+            batches_written=self._batches_written,
+            last_batch_requests=self._last_batch_requests,
+            sync_s=stream.sync_s,
+            last_sync_s=stream.last_sync_s,
+            waiting_requests=len(self._waiting),
+            waiting_bytes=self._waiting_bytes,
+            refused=dict(self._refused),
+            reserve=reserve,
+            reserve_held_bytes=held,
+            backlog_bytes=self._backlog_bytes,
+        )
 
     def close(self) -> None:
         """Write what waits, seal the file and free the stream. Safe to call twice."""
-        with self._wake:
+        with self._guard:
             if self._closing:
                 return
             self._closing = True
-            self._wake.notify()
+            self._wake()
         self._thread.join()
-        with suppress(OSError):  # what cannot be sealed now is repaired by the next start
-            if not self._is_broken:
-                self._seal_file()
-            self._file.close()
-        self._lock_file.close()
+        self._stream.close()
 
-    def _enqueue(self, entry: Request | Act, settle: Settle) -> None:
-        with self._wake:
-            if self._closing:
-                raise LogUnavailable(f"the log stream {self.stream!r} is closed")
-            self._last_received_at_us = max(self._clock_us(), self._last_received_at_us + 1)
+    def _reserve_state(self) -> ReserveState:
+        reserve = self._stream.reserve
+        if not reserve.size:
+            return "none"
+        return "whole" if reserve.is_whole else "in use" if reserve.held_bytes else "used up"
+
+    def _enqueue(self, entry: Request | Act, future: _SyncFuture | _LoopFuture) -> int:
+        with self._guard:
+            self._check_welcome()
+            received_at_us = self._last_received_at_us = max(self._clock_us(), self._last_received_at_us + 1)
             request, act = (entry, None) if isinstance(entry, Request) else (None, entry)
-            payload = encode_record(Record(self._last_received_at_us, request, act))
-            self._waiting.append((encode_frame(FrameKind.RECORD, payload), settle))
-            self._wake.notify()
+            payload = encode_record(Record(received_at_us, request, act))
+            self._waiting.append((payload, future))
+            self._waiting_bytes += len(payload)
+            self._wake()
+            return received_at_us
+
+    def _check_welcome(self) -> None:
+        if self._closing:
+            raise self.refusal("shutting_down", f"the log stream {self.stream!r} is closed")
+        if self._backlog_problem is not None:
+            raise self.refusal(*self._backlog_problem)
+        if self._waiting_bytes > self._limits.max_waiting_bytes > 0:
+            raise self.refusal("memory_full", f"{self._waiting_bytes} bytes of requests wait for the disk already")
+
+    def _wake(self) -> None:
+        if self._is_idle:
+            self._is_idle = False
+            self._signal.release()
+
+    # The writer's thread
 
     def _run(self) -> None:
         while True:
-            with self._wake:
-                while not self._waiting and not self._closing:
-                    self._wake.wait()
-                if not self._waiting:
-                    return
-                batch, self._waiting = self._waiting, []
-            for outcome, settle in self._commit(batch):
-                settle(outcome)
+            self._sleep_until_needed()
+            if self._limits.group_commit_wait_s and not self._closing:
+                time.sleep(self._limits.group_commit_wait_s)
+            with self._guard:
+                batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+                self._stream.last_received_at_us = self._last_received_at_us
+                is_closing = self._closing
+            if batch:
+                _settle(batch, self._commit(batch))
+            elif is_closing:
+                return
+            if time.monotonic() >= self._tend_again_at_s:
+                self._tend()
 
-    def _commit(self, batch: list[tuple[bytes, Settle]]) -> list[tuple[Position | Exception, Settle]]:
+    def _sleep_until_needed(self) -> None:
+        with self._guard:
+            if self._waiting or self._closing:
+                return
+            self._is_idle = True
+        if self._signal.acquire(timeout=TEND_EVERY_S):
+            return
+        with self._guard:
+            if not self._is_idle:  # woken between the end of the wait and here
+                self._signal.acquire()
+            self._is_idle = False
+
+    def _commit(self, batch: list[_Waiting]) -> Sequence[Position | LogUnavailable]:
+        payloads = [payload for payload, _ in batch]
         try:
-            if self._is_broken:
-                self._replace_broken_file()
-            elif self._end >= self._max_file_bytes:
-                self._rotate()
-            outcomes: list[tuple[Position | Exception, Settle]] = []
-            at = self._end
-            for frame, settle in batch:
-                outcomes.append((Position(self.stream, self._number, at), settle))
-                at += len(frame)
-            self._write(b"".join(frame for frame, _ in batch))
-        except Exception as error:  # whatever it was, nobody must wait for ever
-            logger.exception("the log stream %s cannot be written", self.stream)
-            self._is_broken = True
-            self._take_back()
-            refusal = LogUnavailable(f"{self._folder} cannot be written: {error}")
-            return [(refusal, settle) for _, settle in batch]
-        self._record_count += len(batch)
-        return outcomes
+            positions = self._stream.write(payloads)
+        except Exception as error:  # noqa: BLE001  # whatever it was, nobody must wait for ever; it is told and logged
+            problem = self._suffer(error)
+            return [self.refusal(*problem) for _ in batch]
+        self._recover()
+        byte_count = sum(map(len, payloads))
+        self._requests_written += len(batch)
+        self._bytes_written += byte_count
+        self._batches_written += 1
+        self._last_batch_requests = len(batch)
+        self._weigh_backlog(self._backlog_bytes + byte_count)
+        return positions
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._file.fileno(), view) :]
-        self._observe("written")
-        os.fsync(self._file.fileno())
-        self._observe("synced")
-        self._end += len(data)
+    def _tend(self) -> None:
+        self._tend_again_at_s = time.monotonic() + TEND_EVERY_S
+        try:
+            self._stream.mend()
+        except Exception as error:  # noqa: BLE001  # the thread must live on, whatever became of the disk
+            self._suffer(error)
+        else:
+            self._recover()
+        with suppress(OSError):  # the folder may be away; what is written is added in any case
+            self._weigh_backlog(measure_backlog_bytes(self._log))
 
-    def _take_back(self) -> None:
-        # Soon, so that a reader has little time to see what was refused; surely before anything else is written.
-        with suppress(OSError):
-            os.truncate(file_path(self._folder, self._number, OPEN_SUFFIX), self._end)
+    def _suffer(self, error: Exception) -> _Problem:
+        reason: RefusalReason = "disk_full" if is_short_of_space(error) else "log_unwritable"
+        problem = _Problem(reason, f"{self._log / self.stream} cannot be written: {error}")
+        if problem != self._disk_problem:
+            logger.error("%s; requests are refused until it can", problem.detail, exc_info=error)
+        self._disk_problem = problem
+        return problem
 
-    def _replace_broken_file(self) -> None:
-        # After a failed write or fsync the kernel's view of the file is unknown (a later fsync may succeed although
-        # pages were dropped), so what was not acknowledged is cut off and the stream goes on in a new file.
-        self._file.close()
-        path = file_path(self._folder, self._number, OPEN_SUFFIX)
-        if path.exists():
-            os.truncate(path, self._end)
-            repair_tail(path)
-        self._open_file(self._number + 1)
-        self._is_broken = False
+    def _recover(self) -> None:
+        if self._disk_problem is not None:
+            logger.warning("%s can be written again", self._log / self.stream)
+            self._disk_problem = None
 
-    def _open_file(self, number: int) -> None:
-        path = file_path(self._folder, number, OPEN_SUFFIX)
-        self._number, self._end, self._record_count = number, 0, 0
-        self._file: BinaryIO = path.open("xb", buffering=0)
-        opening = Opening(self.stream, number, self._last_received_at_us)
-        frame = encode_frame(FrameKind.OPENING, msgspec.msgpack.encode(opening))
-        self._file.write(frame)
-        os.fsync(self._file.fileno())
-        sync_folder(self._folder)
-        self._end = len(frame)
-
-    def _seal_file(self) -> None:
-        seal = Seal(self._record_count, self._last_received_at_us)
-        self._file.write(encode_frame(FrameKind.SEAL, msgspec.msgpack.encode(seal)))
-        os.fsync(self._file.fileno())
-        self._file.close()
-        path = file_path(self._folder, self._number, OPEN_SUFFIX)
-        path.rename(path.with_suffix(SEALED_SUFFIX))
-        sync_folder(self._folder)
-
-    def _rotate(self) -> None:
-        self._seal_file()
-        self._open_file(self._number + 1)
+    def _weigh_backlog(self, backlog_bytes: int) -> None:
+        self._backlog_bytes = backlog_bytes
+        limit = self._limits.max_backlog_bytes
+        if not backlog_bytes > limit > 0:
+            self._backlog_problem = None
+        elif self._backlog_problem is None:
+            detail = f"{backlog_bytes} bytes of the log are not loaded yet, more than {limit}; is the server running?"
+            self._backlog_problem = _Problem("backlog_full", detail)
+            logger.error("%s Requests are refused until it has caught up", detail)
 
 
-def _lock_stream(folder: Path) -> BinaryIO:
-    lock_file = (folder / "lock").open("ab")
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock_file.close()
-        raise LogInUse(
-            f"the log stream {folder} is being written by another process; stop it or use another stream"
-        ) from error
-    return lock_file
+def _settle(batch: list[_Waiting], outcomes: Sequence[Position | LogUnavailable]) -> None:
+    """Tell everybody who waits; those of one event loop with one call, because each call wakes the loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[_LoopFuture, Position | LogUnavailable]]] = {}
+    for (_, future), outcome in zip(batch, outcomes, strict=True):
+        if isinstance(future, Future):
+            _tell(future, outcome)
+        else:
+            loops.setdefault(future.get_loop(), []).append((future, outcome))
+    for loop, pairs in loops.items():
+        try:
+            loop.call_soon_threadsafe(_tell_all, pairs)
+        except RuntimeError:  # the loop is closed: those who waited are gone, what they sent is in the log
+            logger.warning("%d requests were written, but their event loop is closed", len(pairs))
 
 
-def _recover(folder: Path) -> tuple[int, int]:
-    """Repair what a crash left; returns the last arrival in the stream (0 if none) and the next file's number."""
-    for log_file in list_files(folder):
-        if not log_file.is_sealed:
-            repair_tail(log_file.path)
-    files = list_files(folder)
-    # A crash while a file was begun leaves one without any arrival: look further back.
-    arrivals = (survey_file(log_file.path).last_received_at_us for log_file in reversed(files))
-    return next(filter(None, arrivals), 0), files[-1].number + 1 if files else 1
+def _tell_all(pairs: list[tuple[_LoopFuture, Position | LogUnavailable]]) -> None:
+    for future, outcome in pairs:
+        _tell(future, outcome)
+
+
+def _tell(future: _SyncFuture | _LoopFuture, outcome: Position | LogUnavailable) -> None:
+    if future.done():  # cancelled meanwhile
+        return
+    if isinstance(outcome, LogUnavailable):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
