@@ -130,6 +130,17 @@ def test_identify_describes_the_person() -> None:
     assert one({"type": "identify", "userId": "u1"}).change is None
 
 
+def test_traits_of_an_identify_may_stand_in_its_context_alone() -> None:
+    """RudderStack's Python client; on other calls the context only repeats who the person is."""
+    context = {"traits": {"grade": 3, "city": None}}
+    message = one({"type": "identify", "userId": "u1", "context": context})
+    assert message.change == PropertyChange("person", "set", {"grade": 3})
+    both = one({"type": "identify", "userId": "u1", "traits": {"grade": 4}, "context": context})
+    assert both.change == PropertyChange("person", "set", {"grade": 4})
+    assert one({**TRACK, "context": context}).change is None
+    assert one({"type": "identify", "userId": "u1", "context": {"traits": "x"}}).change is None
+
+
 def test_context_becomes_preset_properties_unless_they_are_sent() -> None:
     context = {
         "ip": "203.0.113.9",

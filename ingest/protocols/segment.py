@@ -38,6 +38,9 @@ _SOURCES: dict[str, Source] = {
     "analytics-swift": "app",
     "analytics-react-native": "app",
     "analytics-flutter": "app",
+    "RudderLabs JavaScript SDK": "web",
+    "com.rudderstack.android.sdk.core": "app",  # sends a userAgent too, as browsers do
+    "rudder-ios-library": "app",
 }
 # Where a call's context says what other families send as preset properties.
 _CONTEXT_PROPERTIES: dict[str, str | dict[str, str]] = {
@@ -194,7 +197,7 @@ def _interpret(reader: Reader, index: int, item: Item, batch_sent_at: Any, call:
         sdk_version,
         properties,
         False,  # is_unbind
-        _change(record_type, sent),
+        _change(record_type, sent, context),
     )
 
 
@@ -271,9 +274,12 @@ def _set_if_new(properties: dict[str, Any], name: str, value: Any) -> None:
         properties.setdefault(name, value)
 
 
-def _change(record_type: str, sent: SegmentMessage) -> PropertyChange | None:
-    if record_type == "identify" and (traits := without_nulls(sent.traits)):
-        return PropertyChange("person", "set", traits)
+def _change(record_type: str, sent: SegmentMessage, context: dict[str, Any]) -> PropertyChange | None:
+    if record_type == "identify":
+        # RudderStack's Python client puts them into the context alone.
+        within = context.get("traits")
+        traits = without_nulls(sent.traits or (within if isinstance(within, dict) else None))
+        return PropertyChange("person", "set", traits) if traits else None
     if record_type == "group":
         return PropertyChange("account", "set", without_nulls(sent.traits))
     return None
