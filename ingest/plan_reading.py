@@ -216,3 +216,27 @@ def _said(value: Any) -> str:
         return str(value).lower()
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def plan_text(values: dict[str, Any]) -> str:
+    """Plain values of a plan as the text of its file: a property a line."""
+    return str(yaml.dump(_in_lines(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000))
+
+
+class _Line(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+_Dumper: Any = type("_Dumper", (yaml.SafeDumper,), {})
+_Dumper.add_representer(
+    _Line, lambda dumper, line: dumper.represent_mapping("tag:yaml.org,2002:map", line.items(), flow_style=True)
+)
+
+
+def _in_lines(values: Any) -> Any:
+    if not isinstance(values, dict):
+        return values
+    # The rule of a property; properties of which one is called type look alike, and read the same.
+    if isinstance(values.get("type"), str):
+        return _Line(values)
+    return {name: _in_lines(value) for name, value in values.items()}

@@ -1,0 +1,40 @@
+"""Operators' acts on their way into the log.
+
+An act is on disk when `append_act` returns, so whoever loads the log, now or again, applies it.
+"""
+
+import time
+from pathlib import Path
+
+from ingest.errors import LogInUse
+from ingest.log_writer import LogWriter
+from ingest.record import Act
+
+STREAM = "operator"
+_PATIENCE_S = 5.0
+_BETWEEN_TRIES_S = 0.05
+
+
+def append_act(log: Path, act: Act, patience_s: float = _PATIENCE_S) -> int:
+    """Append to the operators' stream; returns a moment (microseconds since 1970 UTC) not before the act's own.
+
+    Another process may be writing an act of its own: that takes milliseconds, and is waited for. Raises `LogInUse` when
+    it takes longer, and `LogUnavailable` when the disk refuses.
+    """
+    writer = _open_patiently(log, patience_s)
+    try:
+        writer.append(act)
+        return writer.now_us()
+    finally:
+        writer.close()
+
+
+def _open_patiently(log: Path, patience_s: float) -> LogWriter:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return LogWriter(log, STREAM)
+        except LogInUse:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_BETWEEN_TRIES_S)
