@@ -4,6 +4,7 @@ The names are those of the public views, so what one sends is what one finds.
 """
 
 import re
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -53,10 +54,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
         return reader.decoded
     are_lines = _NDJSON.search(request.headers.get("content-type", "")) is not None or looks_like_lines(body)
     items, stopped = (json_lines if are_lines else json_items)(body, settings.max_messages)
-
-    def interpret(index: int, item: Item) -> Message:
-        return _interpret(reader, index, item)
-
+    interpret = partial(_interpret, reader)
     reader.read(items, with_key(interpret, bearer_or_query(request) if settings.write_keys else None, settings))
     if stopped is not None:
         reader.refuse(stopped, body)
