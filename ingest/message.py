@@ -106,7 +106,7 @@ def uuid_of(digest: bytes) -> UUID:
 
 
 def message_digest(message: Message, position: Position) -> bytes:
-    """16 bytes that name a message: from the sender's dedupe key and day, else from the position in the log.
+    """16 bytes that name a message of the record at `position`: from the sender's dedupe key and day, else from there.
 
     Never random, so a replay gives the same ids. The key counts within one original event day, as resends keep the
     original time.
@@ -114,12 +114,12 @@ def message_digest(message: Message, position: Position) -> bytes:
     if message.dedupe_key is not None:
         name = f"key\0{message.protocol}\0{message.dedupe_key}\0{dedupe_day(message)}"
     else:
-        name = f"position\0{position}"
+        name = f"position\0{position.stream}/{position.file}/{position.offset}/{message.index}"
     return hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def message_id(message: Message, position: Position) -> UUID:
-    """The public name of a message."""
+    """The public name of a message of the record at `position`."""
     return uuid_of(message_digest(message, position))
 
 

@@ -3,23 +3,26 @@
 Everything that costs Python time per message happens here, in the child; the writer works on whole columns.
 """
 
-import json
-import uuid
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.decode import decode
-from ingest.log_files import list_streams, read_records
-from ingest.message import Identity, Message, Reject, dedupe_day, message_id
-from ingest.record import Act, Position, Record
+from ingest.decode import decode, refuse_damage
+from ingest.judge import Judge
+from ingest.log_files import entry_bytes, list_streams, read_records
+from ingest.message import Decoded, Reject
+from ingest.plan import SET_PLAN
+from ingest.record import Act, Damage, Position, Record
 from ingest.settings import DecodeSettings
+from ingest.sifting import sift
 from warehouse.chosen import ChosenRecord, read_chosen
-from warehouse.identity import by_priority
-from warehouse.properties import PropertyBatch, PropertyColumns, PropertyType
+from warehouse.message_columns import MessageColumns, log_order
+from warehouse.plans import AppliedPlans, PlanHistory
+from warehouse.properties import PropertyColumns, PropertyType
 from warehouse.watermark import StreamMark, Watermark
 
 
@@ -34,6 +37,7 @@ class BatchRequest:
     max_messages: int
     max_property_columns: int
     settings: DecodeSettings
+    plans: AppliedPlans = ()
     chosen: tuple[ChosenRecord, ...] | None = None  # these records again, instead of what follows the watermark
 
 
@@ -46,11 +50,12 @@ class DecodedBatch:
     """
 
     messages: pa.Table
-    pairs: list[Identity]
-    sighting_row: list[int]
-    sighting_pair: list[int]
+    pairs: pa.Table  # identity_key, identity_value
+    sighting_row: npt.NDArray[np.uint32]
+    sighting_pair: npt.NDArray[np.uint32]
     unbind_rows: list[int]
     rejects: pa.Table
+    violations: pa.Table  # of the tracking plan, by messages that are kept: VIOLATION_SCHEMA
     acts: list[tuple[str, Act, int]]
     added_columns: list[tuple[str, PropertyType]]
     misfits: dict[tuple[str, str], int]
@@ -60,35 +65,6 @@ class DecodedBatch:
     gone: tuple[ChosenRecord, ...] = ()  # chosen records that the log does not hold any more
 
 
-MESSAGE_SCHEMA = pa.schema(
-    [
-        ("row", pa.uint32()),
-        ("message_id", pa.uuid()),
-        ("log_order", pa.string()),
-        ("received_at", pa.timestamp("us")),
-        ("received_at_us", pa.int64()),
-        ("event_name", pa.string()),
-        ("message_at", pa.timestamp("us")),
-        ("original_at", pa.timestamp("us")),
-        ("sent_at", pa.timestamp("us")),
-        ("distinct_id", pa.string()),
-        ("dedupe_key", pa.string()),
-        ("dedupe_date", pa.date32()),
-        ("content_hash", pa.uuid()),
-        ("occurrence", pa.uint32()),
-        ("account_id", pa.string()),
-        ("protocol", pa.string()),
-        ("record_type", pa.string()),
-        ("source", pa.string()),
-        ("sdk", pa.string()),
-        ("sdk_version", pa.string()),
-        ("target", pa.string()),
-        ("operation", pa.string()),
-        ("item_type", pa.string()),
-        ("item_id", pa.string()),
-        ("changes", pa.string()),
-    ]
-)
 REJECT_SCHEMA = pa.schema(
     [
         ("received_at", pa.timestamp("us")),
@@ -105,11 +81,15 @@ REJECT_SCHEMA = pa.schema(
     ]
 )
 
-
-def log_order(received_at_us: int, position: Position) -> str:
-    """The canonical order as text that sorts: arrival, then stream, file, offset and message index."""
-    _, file, offset, index = position
-    return f"{received_at_us:017d}/{position.stream}/{file:012d}/{offset:012d}/{index:06d}"
+VIOLATION_SCHEMA = pa.schema(
+    [
+        ("row", pa.uint32()),
+        ("target", pa.string()),
+        ("event_name", pa.string()),
+        ("property", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
 
 
 def decode_batch(request: BatchRequest) -> DecodedBatch:
@@ -119,12 +99,15 @@ def decode_batch(request: BatchRequest) -> DecodedBatch:
     builder = _BatchBuilder(request)
     watermark = dict(request.watermark)
     found = _read_streams(request)
-    for stream, (position, end, record) in found:
+    for stream, each in found:
         if builder.is_full:
             break
-        watermark[stream] = StreamMark(position.file, end, record.received_at_us)
-        builder.add(position, record)
-    first = found[0][1].record.received_at_us if found else 0
+        watermark[stream] = StreamMark(each.position.file, each.end, each.received_at_us)
+        if isinstance(each.what, Damage):
+            builder.add_damage(each.position, each.what, each.received_at_us)
+        else:
+            builder.add(each.position, each.what)
+    first = found[0][1].received_at_us if found else 0
     return builder.build(watermark, first)
 
 
@@ -146,7 +129,9 @@ def _decode_chosen(request: BatchRequest, chosen: tuple[ChosenRecord, ...]) -> D
 class _Found(NamedTuple):
     position: Position
     end: int
-    record: Record
+    what: Record | Damage
+    received_at_us: int
+    byte_count: int
 
 
 def _read_streams(request: BatchRequest) -> list[tuple[str, _Found]]:
@@ -154,16 +139,25 @@ def _read_streams(request: BatchRequest) -> list[tuple[str, _Found]]:
     by_stream: dict[str, list[_Found]] = {}
     horizon_us = None
     for stream in list_streams(request.log):
-        mark = request.watermark.get(stream, StreamMark(0, 0, 0))
-        found = [_Found(*each) for each in read_records(request.log, stream, mark.file, mark.offset, request.max_bytes)]
+        found = _read_stream(request, stream)
         by_stream[stream] = found
-        if found and sum(each.end - each.position.offset for each in found) >= request.max_bytes:
-            last_us = found[-1].record.received_at_us
+        if found and sum(each.byte_count for each in found) >= request.max_bytes:
+            last_us = found[-1].received_at_us
             horizon_us = last_us if horizon_us is None else min(horizon_us, last_us)
     merged = [(stream, each) for stream, found in by_stream.items() for each in found]
-    merged.sort(key=lambda pair: log_order(pair[1].record.received_at_us, pair[1].position))
+    merged.sort(key=lambda pair: log_order(pair[1].received_at_us, pair[1].position))
     # Past the end of a stream that was cut short, another stream's records may not be next in canonical order.
-    return [pair for pair in merged if horizon_us is None or pair[1].record.received_at_us <= horizon_us]
+    return [pair for pair in merged if horizon_us is None or pair[1].received_at_us <= horizon_us]
+
+
+def _read_stream(request: BatchRequest, stream: str) -> list[_Found]:
+    file, offset, arrived_us = request.watermark.get(stream, StreamMark(0, 0, 0))
+    found = list[_Found]()
+    for entry in read_records(request.log, stream, file, offset, request.max_bytes):
+        position, end, what = entry
+        arrived_us = max(arrived_us, what.received_at_us)  # damage came no earlier than what was read before it
+        found.append(_Found(position, end, what, arrived_us, entry_bytes(entry)))
+    return found
 
 
 class _BatchBuilder:
@@ -172,68 +166,54 @@ class _BatchBuilder:
         self._max_messages = request.max_messages
         self._record_count = 0
         self._columns = PropertyColumns.of(request.known_columns, request.max_property_columns)
-        self._properties = PropertyBatch(self._columns)
-        self._rows: list[tuple[Any, ...]] = []
+        self._messages = MessageColumns(self._columns)
         self._rejects: list[tuple[Any, ...]] = []
-        self._pairs: dict[Identity, int] = {}
-        self._sighting_row: list[int] = []
-        self._sighting_pair: list[int] = []
-        self._unbind_rows: list[int] = []
+        self._plans = PlanHistory(request.plans)
+        self._violations: list[tuple[Any, ...]] = []
         self._acts: list[tuple[str, Act, int]] = []
 
     def add(self, position: Position, record: Record, chosen: ChosenRecord | None = None) -> None:
         self._record_count += 1
         decoded = decode(record, self._settings)
-        last_read = max((message.index for message in decoded.messages), default=-1)
+        indexes = [message.index for message in decoded.messages[-1:]] + [reject.index for reject in decoded.rejects]
+        last_index = max(indexes, default=-1)
         if chosen is not None:
-            decoded, last_read = chosen.only_wanted(decoded)
+            decoded = chosen.only_wanted(decoded)
         if record.act is not None and not decoded.rejects:
             self._acts.append((log_order(record.received_at_us, position), record.act, record.received_at_us))
-        for message in decoded.messages:
-            self._add_message(position._replace(message_index=message.index), record, message)
+            if record.act.act == SET_PLAN:
+                self._plans.add(record.received_at_us, record.act.details)
+        # What is sent through again is judged by the plan as it was mended.
+        judge = self._plans.judge_at(record.received_at_us) if chosen is None else self._plans.latest()
+        if judge is not None:
+            decoded = self._apply_plan(judge, record, decoded)
+        self._messages.add(decoded.messages, record.received_at_us, position)
         for reject in decoded.rejects:
-            is_last = reject.index > last_read
+            is_last = reject.index == last_index
             self._add_reject(position._replace(message_index=reject.index), record, reject, is_last=is_last)
 
-    def _add_message(self, position: Position, record: Record, message: Message) -> None:
-        row = len(self._rows)
-        for identity in by_priority(message.identities):
-            self._sighting_row.append(row)
-            self._sighting_pair.append(self._pairs.setdefault(identity, len(self._pairs)))
-        if message.is_unbind:
-            self._unbind_rows.append(row)
-        self._properties.add(row, message.properties)
-        change = message.change
-        item_type, item_id = change.item if change is not None and change.item is not None else (None, None)
-        self._rows.append(
-            (
-                row,
-                message_id(message, position),
-                log_order(record.received_at_us, position),
-                record.received_at_us,
-                record.received_at_us,
-                message.event_name,
-                message.event_at_us,
-                message.original_event_at_us,
-                message.sent_at_us,
-                message.distinct_id,
-                message.dedupe_key,
-                dedupe_day(message),
-                uuid.UUID(bytes=message.content_hash) if message.content_hash is not None else None,
-                message.occurrence,
-                message.account_id,
-                message.protocol,
-                message.record_type,
-                message.source,
-                message.sdk,
-                message.sdk_version,
-                change.target if change is not None else None,
-                change.operation if change is not None else None,
-                item_type,
-                item_id,
-                json.dumps(change.properties, ensure_ascii=False, sort_keys=True) if change is not None else None,
-            )
-        )
+    def add_damage(self, position: Position, damage: Damage, received_at_us: int) -> None:
+        """Bytes of the log that cannot be read any more, as a reject in their place."""
+        self._record_count += 1
+        self._add_reject(position, Record(received_at_us), refuse_damage(damage), is_last=True)
+
+    def _apply_plan(self, judge: Judge, record: Record, decoded: Decoded) -> Decoded:
+        """What the plan leaves of a record; its messages are added next."""
+        sifted = sift(judge, record, decoded, self._settings)
+        if sifted.set_aside or sifted.violations:
+            first_row, properties = len(self._messages), self._messages.properties
+            by_index = {message.index: (first_row + n, message) for n, message in enumerate(sifted.decoded.messages)}
+            for index, values in sifted.set_aside.items():
+                row, message = by_index[index]
+                for name, value in values.items():
+                    if message.event_name is None:  # misfits are counted of event properties
+                        properties.keep_beside(row, name, value)
+                    else:
+                        properties.set_aside(row, name, value, "undeclared")
+            for index, each in sifted.violations:
+                row, message = by_index[index]
+                self._violations.append((row, each.target, message.event_name, each.property, each.reason))
+        return sifted.decoded
 
     def _add_reject(self, position: Position, record: Record, reject: Reject, *, is_last: bool) -> None:
         self._rejects.append(
@@ -255,22 +235,20 @@ class _BatchBuilder:
     @property
     def is_full(self) -> bool:
         """Small requests can hold many messages: a batch is bounded by both."""
-        return len(self._rows) + len(self._rejects) >= self._max_messages
+        return len(self._messages) + len(self._rejects) >= self._max_messages
 
     def build(self, watermark: Watermark, first_received_at_us: int) -> DecodedBatch:
-        messages = _table(self._rows, MESSAGE_SCHEMA)
-        properties, others = self._properties.to_arrow(len(self._rows))
-        messages = messages.append_column("properties", properties).append_column("other_properties", others)
         return DecodedBatch(
-            messages=messages,
-            pairs=list(self._pairs),
-            sighting_row=self._sighting_row,
-            sighting_pair=self._sighting_pair,
-            unbind_rows=self._unbind_rows,
+            messages=self._messages.to_arrow(),
+            pairs=self._messages.pairs,
+            sighting_row=np.array(self._messages.sighting_row, dtype=np.uint32),
+            sighting_pair=np.array(self._messages.sighting_pair, dtype=np.uint32),
+            unbind_rows=self._messages.unbind_rows,
             rejects=_table(self._rejects, REJECT_SCHEMA),
+            violations=_table(self._violations, VIOLATION_SCHEMA),
             acts=self._acts,
             added_columns=self._columns.added,
-            misfits=dict(Counter(self._properties.misfits)),
+            misfits=self._messages.properties.misfits,
             watermark=watermark,
             first_received_at_us=first_received_at_us,
             record_count=self._record_count,
@@ -280,12 +258,5 @@ class _BatchBuilder:
 def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
     return pa.Table.from_arrays(
-        [_array(values, kind.type) for values, kind in zip(columns, schema, strict=True)], schema=schema
+        [pa.array(values, kind.type) for values, kind in zip(columns, schema, strict=True)], schema=schema
     )
-
-
-def _array(values: tuple[Any, ...], kind: pa.DataType) -> pa.Array:
-    if kind == pa.uuid():
-        raw = pa.array([None if value is None else value.bytes for value in values], pa.binary(16))
-        return pa.ExtensionArray.from_storage(kind, raw)
-    return pa.array(values, kind)

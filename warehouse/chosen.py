@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.log_files import read_records
+from ingest.errors import LogDamaged
+from ingest.log_files import Entry, read_records
 from ingest.message import Decoded
-from ingest.record import Position, Record
+from ingest.record import Damage, Position, Record
 
 _ALL_BYTES = 1 << 62
 
@@ -25,17 +26,25 @@ class ChosenRecord:
     indexes: frozenset[int]
     rest_after: int | None = None
 
+    @property
+    def record_order(self) -> str:
+        """The record's `log_order`, without a message index."""
+        return f"{self.received_at_us:017d}/{self.stream}/{self.file:012d}/{self.offset:012d}"
+
+    def orders(self) -> list[str]:
+        """The places of the messages that were chosen by name."""
+        return [f"{self.record_order}/{index:06d}" for index in sorted(self.indexes)]
+
     def wants(self, index: int) -> bool:
         """Whether the message at `index` of the record is to be taken."""
         return index in self.indexes or (self.rest_after is not None and index > self.rest_after)
 
-    def only_wanted(self, decoded: Decoded) -> tuple[Decoded, int]:
-        """What is wanted of the record, and the last index that is no reject of these."""
-        messages = [message for message in decoded.messages if self.wants(message.index)]
-        rejects = [reject for reject in decoded.rejects if self.wants(reject.index)]
-        read = [message.index for message in decoded.messages]
-        read += [reject.index for reject in decoded.rejects if not self.wants(reject.index)]
-        return Decoded(messages, rejects), max(read, default=-1)
+    def only_wanted(self, decoded: Decoded) -> Decoded:
+        """What is wanted of the record."""
+        return Decoded(
+            [message for message in decoded.messages if self.wants(message.index)],
+            [reject for reject in decoded.rejects if self.wants(reject.index)],
+        )
 
 
 def choose_orders(orders: Iterable[str]) -> tuple[ChosenRecord, ...]:
@@ -68,17 +77,20 @@ class _StreamReader:
         self._log = log
         self._stream = stream
         self._file: int | None = None
-        self._records: Iterator[tuple[Position, int, Record]] = iter(())
-        self._next: tuple[Position, Record] | None = None
+        self._records: Iterator[Entry] = iter(())
+        self._next: tuple[Position, Record | Damage] | None = None
 
     def read(self, file: int, offset: int) -> Record | None:
         if self._file != file:
             self._file, self._next = file, None
             self._records = read_records(self._log, self._stream, file, offset, _ALL_BYTES)
         while self._next is None or self._next[0][1:3] < (file, offset):
-            found = next(self._records, None)
+            try:
+                found = next(self._records, None)
+            except LogDamaged:  # its file is gone, and so are all later ones
+                return None
             if found is None:
                 return None
             self._next = found[0], found[2]
         position, record = self._next
-        return record if position[1:3] == (file, offset) else None
+        return record if position[1:3] == (file, offset) and isinstance(record, Record) else None

@@ -5,14 +5,13 @@ request compared with the n-th) within a short window of arrival.
 """
 
 from collections.abc import Iterable
-from uuid import UUID
 
 import duckdb
 import pyarrow as pa
 
 from warehouse.statements import read_statement
 
-Content = tuple[UUID, int]  # hash and occurrence
+Content = tuple[bytes, int]  # hash and occurrence
 
 
 class RecentContents:
@@ -27,7 +26,7 @@ class RecentContents:
         rows = connection.execute(
             "select content_hash, occurrence, received_at_us from store.recent_contents order by received_at_us"
         ).fetchall()
-        return cls(window_us, (((content_hash, occurrence), at) for content_hash, occurrence, at in rows))
+        return cls(window_us, (((content_hash.bytes, occurrence), at) for content_hash, occurrence, at in rows))
 
     def is_resend(self, content: Content, received_at_us: int) -> bool:
         """Whether equal content was accepted within the window before; if not, this one is from now on."""
@@ -44,7 +43,9 @@ class RecentContents:
         connection.execute("delete from store.recent_contents where received_at_us < ?", [horizon])
         rows = pa.table(
             {
-                "content_hash": pa.array([str(content[0]) for content, _ in new], pa.string()),
+                "content_hash": pa.ExtensionArray.from_storage(
+                    pa.uuid(), pa.array([content[0] for content, _ in new], pa.binary(16))
+                ),
                 "occurrence": pa.array([content[1] for content, _ in new], pa.uint32()),
                 "received_at_us": pa.array([at for _, at in new], pa.int64()),
             }
@@ -63,9 +64,8 @@ def find_duplicates(
     duplicates = {row for (row,) in connection.execute(read_statement("load/keyed_duplicates")).fetchall()}
     new_contents = list[tuple[Content, int]]()
     keyless = messages.select(["row", "content_hash", "occurrence", "received_at_us"])
+    keyless = keyless.filter(keyless["content_hash"].is_valid())
     for row, content_hash, occurrence, received_at_us in zip(*(c.to_pylist() for c in keyless.columns), strict=True):
-        if content_hash is None:
-            continue
         content = (content_hash, occurrence)
         if recent.is_resend(content, received_at_us):
             duplicates.add(row)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.message import Identity
@@ -16,6 +18,8 @@ from warehouse.frames import registered, table_of
 from warehouse.identity import IdentityGraph, Link, LinkOutcome, founder_person_id
 from warehouse.interning import Interned, NewIdentity
 from warehouse.statements import read_statement
+
+_Column = npt.NDArray[np.int64]
 
 _CANDIDATES = {"left_identity_id": pa.uint32(), "right_identity_id": pa.uint32()}
 _FOUNDERS = {"identity_id": pa.uint32(), "founder_id": pa.uint32()}
@@ -65,8 +69,7 @@ class Identities:
         """
         graph = self._graph
         for each in interned.new:
-            place = interned.identities_of_row[each.row].index(each.identity_id)
-            graph.add(each.identity_id, each.identity, f"{orders[each.row]}/{place:06d}")
+            graph.add(each.identity_id, each.identity, f"{orders[each.row]}/{each.place:06d}")
         applied, moved, unbound = list[AppliedLink](), set[int](), deque(interned.unbound)
         for link in sorted(links, key=self._canonical_order):
             while unbound and unbound[0][1] < link.row:
@@ -120,40 +123,43 @@ class Identities:
         return graph, outcomes
 
 
-def batch_links(interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
-    """Pairs of identities that this batch links, each with its first message here."""
-    candidates: dict[tuple[int, int], BatchLink] = {}
-    for link in [*_same_value_links(interned), *_message_links(interned, unbind_rows)]:
-        known = candidates.get(link[:2])
-        if known is None or link.row < known.row:
-            candidates[link[:2]] = link
-    return list(candidates.values())
+def batch_links(interned: Interned, unbind_rows: list[int]) -> pa.Table:
+    """Pairs of identities that this batch links, each with its first message here: the columns of `BatchLink`."""
+    implied = [(min(new_id, twin_id), max(new_id, twin_id), row) for new_id, twin_id, row in interned.twins]
+    left, right, row = _message_links(interned, unbind_rows)
+    left, right, row = (
+        np.concatenate([np.array([each[place] for each in implied], dtype=np.int64), column])
+        for place, column in enumerate((left, right, row))
+    )
+    # The first message counts; in one message the implied link, which stands earlier here.
+    by_row = np.argsort(row, kind="stable")
+    _, first = np.unique(left[by_row] << 32 | right[by_row], return_index=True)
+    chosen = np.sort(by_row[first])
+    return pa.table(
+        {
+            "left_identity_id": pa.array(left[chosen], pa.uint32()),
+            "right_identity_id": pa.array(right[chosen], pa.uint32()),
+            "link_kind": pa.array(np.where(chosen < len(implied), "same_value", "message"), pa.string()),
+            "row": pa.array(row[chosen], pa.uint32()),
+        }
+    )
 
 
-def unseen_links(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) -> list[BatchLink]:
+def _message_links(interned: Interned, unbind_rows: list[int]) -> tuple[_Column, _Column, _Column]:
+    """The first identity of each message with each of its others: left, right and row."""
+    others = np.flatnonzero((interned.place > 0) & ~np.isin(interned.row, unbind_rows))
+    one, other = interned.identity_id[others - interned.place[others]], interned.identity_id[others]
+    return np.minimum(one, other), np.maximum(one, other), interned.row[others]
+
+
+def unseen_links(connection: duckdb.DuckDBPyConnection, links: pa.Table) -> list[BatchLink]:
     """Those of `links` that the ledger does not hold yet."""
-    with registered(connection, "candidates", table_of([link[:2] for link in links], _CANDIDATES)):
-        unseen = set(connection.execute(read_statement("load/unseen_links")).fetchall())
-    return [link for link in links if link[:2] in unseen]
+    with registered(connection, "candidates", links):
+        unseen = connection.execute(read_statement("load/unseen_links")).fetchall()
+    return [BatchLink(*each) for each in unseen]
 
 
 def has_retracted(connection: duckdb.DuckDBPyConnection, links: list[BatchLink]) -> bool:
     """Whether an operator has taken one of `links` back before it came. Their identities must be written already."""
     with registered(connection, "candidates", table_of([link[:2] for link in links], _CANDIDATES)):
         return bool(connection.execute(read_statement("load/retracted_links")).fetchall())
-
-
-def _message_links(interned: Interned, unbind_rows: set[int]) -> list[BatchLink]:
-    return [
-        BatchLink(min(first, other), max(first, other), "message", row)
-        for row, (first, *others) in interned.identities_of_row.items()
-        if row not in unbind_rows
-        for other in others
-    ]
-
-
-def _same_value_links(interned: Interned) -> list[BatchLink]:
-    return [
-        BatchLink(min(new_id, twin_id), max(new_id, twin_id), "same_value", row)
-        for new_id, twin_id, row in interned.twins
-    ]

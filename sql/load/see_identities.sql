@@ -1,21 +1,11 @@
--- Purpose: widen when known identities were seen. Reads `sightings` and `messages`.
+-- Purpose: widen when known identities were seen. Reads `seen_identities`.
 -- Grain: one updated row per identity seen earlier or later than before.
 update store.identities
 set
     first_seen_at = least(identities.first_seen_at, seen.first_seen_at),
     last_seen_at = greatest(identities.last_seen_at, seen.last_seen_at),
     log_order = least(identities.log_order, seen.log_order),
-from (
-    select
-        sightings.identity_id,
-        min(messages.message_at) as first_seen_at,
-        max(messages.message_at) as last_seen_at,
-        min(messages.log_order || printf('/%06d', sightings.place)) as log_order,
-    from sightings
-    inner join messages
-        on sightings."row" = messages."row"
-    group by sightings.identity_id
-) as seen
+from seen_identities as seen
 where
     identities.identity_id = seen.identity_id
     and (
