@@ -106,8 +106,10 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
         return reader.decoded
     items, stopped = ([body], None) if call else json_items(bytes(opened.batch), settings.max_messages)
 
+    batch_sent_at = _read_once(opened.sent_at)
+
     def interpret(index: int, item: Item) -> Message:
-        return _interpret(reader, index, item, opened.sent_at, call)
+        return _interpret(reader, index, item, batch_sent_at, call)
 
     reader.read(items, with_key(interpret, _write_key(request, opened), settings))
     if stopped is not None:
@@ -160,10 +162,22 @@ def _write_key(request: Request, opened: Envelope) -> str | None:
     return basic_user(request) or query_value(request, "writeKey")
 
 
-def _interpret(reader: Reader, index: int, item: Item, batch_sent_at: Any, call: str | None) -> Message:
+def _read_once(sent_at: Any) -> int | None | Unreadable:
+    """The time that a batch was sent, for all its messages; one that is no time is their defect, not the batch's."""
+    try:
+        return read_time(sent_at, "sentAt")
+    except Unreadable as refusal:
+        return refusal
+
+
+def _interpret(
+    reader: Reader, index: int, item: Item, batch_sent_at: int | None | Unreadable, call: str | None
+) -> Message:
     sent = read_struct(item, _FORM)
     record_type = call or sent.type or ""
-    sent_at = read_time(batch_sent_at if sent.sent_at is None else sent.sent_at, "sentAt")
+    sent_at = batch_sent_at if sent.sent_at is None else read_time(sent.sent_at, "sentAt")
+    if isinstance(sent_at, Unreadable):
+        raise sent_at
     original_at = read_time(sent.original_timestamp if sent.timestamp is None else sent.timestamp, "timestamp")
     has_own_time = original_at is not None
     if original_at is None:
@@ -237,7 +251,9 @@ def _account_id(record_type: str, sent: SegmentMessage, context: dict[str, Any])
         if account_id is None:
             raise Unreadable("missing_account", "a group call needs its groupId")
         return account_id
-    return id_text((sent.properties or {}).get("account_id")) or id_text(context.get("groupId"))
+    if sent.properties and (account_id := id_text(sent.properties.get("account_id"))) is not None:
+        return account_id
+    return id_text(context.get("groupId"))
 
 
 def _source(sdk: str | None, context: dict[str, Any]) -> Source | None:
