@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.log_files import list_streams, read_records
+from ingest.log_files import entry_bytes, list_streams, read_records
 from warehouse.watermark import StreamMark, Watermark
 
 
@@ -20,7 +20,7 @@ def measure_backlog(log: Path, watermark: Watermark) -> Backlog:
     records, size = 0, 0
     for stream in list_streams(log):
         mark = watermark.get(stream, StreamMark(0, 0, 0))
-        for position, end, _ in read_records(log, stream, mark.file, mark.offset, 1 << 62):
+        for entry in read_records(log, stream, mark.file, mark.offset, 1 << 62):
             records += 1
-            size += end - position.offset
+            size += entry_bytes(entry)
     return Backlog(records, size)

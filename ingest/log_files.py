@@ -5,7 +5,6 @@ unfinished write that a restart cut off (they were never acknowledged).
 """
 
 import contextlib
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -14,16 +13,19 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.errors import LogDamaged
-from ingest.frame import FrameKind, encode_frame, has_whole_frame, read_frames
-from ingest.record import Position, Record, decode_record
+from ingest.errors import LogDamaged, LogUnreadable
+from ingest.frame import Frame, FrameKind
+from ingest.frame_file import CHUNK_BYTES, Broken, FrameFile
+from ingest.record import Damage, Position, Record, decode_arrival_us, decode_record
 
 SEALED_SUFFIX = ".log"
 OPEN_SUFFIX = ".open"
 TORN_SUFFIX = ".torn"
+KEPT_DAMAGE_BYTES = 64 << 10
+# An offset behind every byte: nothing more is read from this file. Damage that reaches to the end of a file ends here,
+# so that it is reported once.
+FILE_END = 1 << 40
 _FILE_NAME = re.compile(r"\d{12}\.(open|log)")
-
-logger = logging.getLogger("onepath.log")
 
 
 class Opening(msgspec.Struct, array_like=True, frozen=True):
@@ -39,6 +41,18 @@ class Seal(msgspec.Struct, array_like=True, frozen=True):
 
     record_count: int
     last_received_at_us: int
+
+
+def arrival_us(frame: Frame) -> int:
+    """The last arrival that a frame tells of; 0 when what it holds cannot be read."""
+    try:
+        if frame.kind is FrameKind.RECORD:
+            return decode_arrival_us(frame.payload)
+        if frame.kind is FrameKind.OPENING:
+            return msgspec.msgpack.decode(frame.payload, type=Opening).opened_at_us
+        return msgspec.msgpack.decode(frame.payload, type=Seal).last_received_at_us
+    except msgspec.DecodeError:
+        return 0
 
 
 @dataclass(frozen=True)
@@ -84,111 +98,129 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-@dataclass(frozen=True)
-class Survey:
-    """What a whole log file holds: records, the last arrival, and where its whole frames end."""
-
-    record_count: int
-    last_received_at_us: int
-    end: int
-    size: int
-    is_sealed: bool
-
-    @property
-    def torn_bytes(self) -> int:
-        return self.size - self.end
+Entry = tuple[Position, int, Record | Damage]
 
 
-def survey_file(path: Path) -> Survey:
-    """Read every frame of a file once."""
-    data = path.read_bytes()
-    count, last, end, sealed = 0, 0, 0, False
-    for frame in read_frames(data):
-        end = frame.end
-        if frame.kind is FrameKind.RECORD:
-            count += 1
-            last = decode_record(frame.payload).received_at_us
-        elif frame.kind is FrameKind.OPENING:
-            last = max(last, msgspec.msgpack.decode(frame.payload, type=Opening).opened_at_us)
-        elif frame.kind is FrameKind.SEAL:
-            last = max(last, msgspec.msgpack.decode(frame.payload, type=Seal).last_received_at_us)
-            sealed = True
-    return Survey(count, last, end, len(data), sealed)
+def read_records(log: Path, stream: str, file: int, offset: int, max_bytes: int) -> Iterator[Entry]:
+    """What a stream holds at or after `offset` of `file`: each entry with its position and where reading goes on.
 
-
-def repair_tail(path: Path) -> Survey:
-    """Cut an unfinished write off the end of an open file, keeping its bytes beside it, and seal the file.
-
-    What is cut was never acknowledged: an answer is given only after the whole frame is on disk. A file with whole
-    frames after a broken one was not torn but damaged; it is left as it is, and readers stop there with `LogDamaged`.
+    Ends after about `max_bytes`, or where the log ends for now: at a frame that is still being written, too. Bytes that
+    make no sense in front of whole frames, or in a sealed file, are a `Damage` in their place, and so is a file that is
+    gone; reading goes on behind it. Raises `LogUnreadable` when the disk refuses, `LogDamaged` when the log has no file
+    as late as `file`.
     """
-    survey = survey_file(path)
-    if survey.torn_bytes and has_whole_frame(path.read_bytes()[survey.end + 1 :]):
-        logger.error("%s is damaged at offset %d; it is left as it is", path, survey.end)
-        path.rename(path.with_suffix(SEALED_SUFFIX))
-        sync_folder(path.parent)
-        return survey
-    with path.open("r+b") as file:
-        if survey.torn_bytes:
-            logger.warning("%s ends in %d bytes of an unfinished write; they are set aside", path, survey.torn_bytes)
-            file.seek(survey.end)
-            path.with_suffix(TORN_SUFFIX).write_bytes(file.read())
-            file.truncate(survey.end)
-        if not survey.is_sealed:
-            file.seek(survey.end)
-            seal = Seal(survey.record_count, survey.last_received_at_us)
-            file.write(encode_frame(FrameKind.SEAL, msgspec.msgpack.encode(seal)))
-        file.flush()
-        os.fsync(file.fileno())
-    path.rename(path.with_suffix(SEALED_SUFFIX))
-    sync_folder(path.parent)
-    return survey
-
-
-def read_records(
-    log: Path, stream: str, file: int, offset: int, max_bytes: int
-) -> Iterator[tuple[Position, int, Record]]:
-    """Records of a stream at or after `offset` of `file`, each with its position and the offset after it.
-
-    Ends after about `max_bytes`, or where the log ends for now. Raises `LogDamaged` when a file stops making sense
-    before its seal or before another whole frame: those bytes were acknowledged once, and skipping them in silence
-    would be loss.
-    """
-    for log_file in list_files(log / stream):
-        if log_file.number < file:
+    next_number = max(file, 1) + (offset == FILE_END)
+    log_files = list_files(log / stream)
+    if log_files and log_files[-1].number < file:
+        raise LogDamaged(
+            f"{log / stream} ends with file {log_files[-1].number}, but was read up to file {file}: restore the files "
+            "that are gone, or rebuild the warehouse from those that are there"
+        )
+    for log_file in log_files:
+        if log_file.number < next_number:
             continue
-        start = end = offset if log_file.number == file else 0
-        sealed, data = False, _read_from(log_file.path, start)
-        for frame in read_frames(data, start):
-            end, sealed = frame.end, frame.kind is FrameKind.SEAL
-            if frame.kind is FrameKind.RECORD:
-                yield Position(stream, log_file.number, frame.offset), end, decode_record(frame.payload)
-                max_bytes -= frame.end - frame.offset
+        start = offset if log_file.number == file else 0
+        with _open_file(log_file) as frames:
+            reader = _FileReader(log_file, frames)
+            if log_file.number > next_number:
+                yield reader.gap_before(next_number, offset if next_number == file else 0)
+            for entry in reader.entries(start, min(CHUNK_BYTES, max_bytes)):
+                yield entry
+                max_bytes -= entry_bytes(entry)
                 if max_bytes <= 0:
                     return
-        is_short = log_file.is_sealed and not sealed and not _was_taken_back(log_file, file, offset, end)
-        if is_short or has_whole_frame(data[end - start + 1 :]):
-            raise LogDamaged(f"{log_file.path} is damaged at offset {end}: restore this file from a backup")
+        if not reader.is_finished:
+            return
+        next_number = log_file.number + 1
 
 
-def _was_taken_back(log_file: LogFile, file: int, offset: int, end: int) -> bool:
-    # TRICKY: a reader may have seen a record that could not be synced. The writer refused it and cut it off, so the
-    # reader stands past the end of a file that is whole in itself; its sender comes again.
-    if log_file.number != file or end != offset:
-        return False
-    survey = survey_file(log_file.path)
-    return survey.is_sealed and not survey.torn_bytes
+def entry_bytes(entry: Entry) -> int:
+    """How much of the log an entry takes."""
+    position, end, what = entry
+    return what.length if isinstance(what, Damage) else end - position.offset
 
 
-def _read_from(path: Path, offset: int) -> bytes:
-    # TRICKY: the collector may seal the file, which renames it, between our listing and our opening it.
+class _FileReader:
+    """Reads one file of a stream; `is_finished` once nothing more can come from it."""
+
+    def __init__(self, log_file: LogFile, frames: FrameFile) -> None:
+        self.is_finished = False
+        self._stream, self._number, self._frames = log_file.stream, log_file.number, frames
+        self._name = f"log file {log_file.stream}/{log_file.number:012d}"  # the same before and after it is sealed
+        opening = frames.frame_at(0)
+        self._arrived_us = arrival_us(opening) if opening else 0
+
+    def gap_before(self, first: int, offset: int) -> Entry:
+        """The files from `first` on that should come before this one; of the first, what is behind `offset`."""
+        last = self._number - 1
+        files = f"log file {first} is" if first == last else f"log files {first} to {last} are"
+        rest = f"; {'it' if first == last else 'the first'} was read up to offset {offset}" if offset else ""
+        damage = Damage(0, f"{files} gone from the stream {self._stream}{rest}", b"", self._arrived_us)
+        return Position(self._stream, last, offset if first == last else 0), FILE_END, damage
+
+    def entries(self, start: int, chunk_bytes: int) -> Iterator[Entry]:
+        """What stands at or after offset `start`."""
+        end = start
+        for found in self._frames.frames(start, chunk_bytes):
+            if isinstance(found, Broken):
+                if found.following is None:
+                    break
+                if not self._arrived_us and not start:  # nothing was read before: what comes next must tell
+                    self._arrived_us = arrival_us(found.following) - (found.following.kind is FrameKind.RECORD)
+                yield self._broken(found)
+            elif found.kind is FrameKind.RECORD:
+                yield self._record(found)
+            elif found.kind is FrameKind.SEAL and found.end == self._frames.size:
+                self.is_finished = True
+                return
+            end = found.end
+        yield from self._rest(start, end)
+
+    def _record(self, frame: Frame) -> Entry:
+        position = Position(self._stream, self._number, frame.offset)
+        try:
+            record = decode_record(frame.payload)
+        except msgspec.DecodeError as error:
+            why = f"{self._name}: the frame at offset {frame.offset} is whole, but holds no record: {error}"
+            return position, frame.end, self._damage(frame.offset, frame.end, why)
+        self._arrived_us = record.received_at_us
+        return position, frame.end, record
+
+    def _broken(self, found: Broken) -> Entry:
+        why = f"{self._name}: {found.end - found.offset} bytes at offset {found.offset} fail their checksum"
+        damage = self._damage(found.offset, found.end, f"{why}; reading goes on at offset {found.end}")
+        return Position(self._stream, self._number, found.offset), found.end, damage
+
+    def _rest(self, start: int, end: int) -> Iterator[Entry]:
+        """What is wrong when a file ends at `end` without its seal. In an open file nothing is: it may still grow."""
+        if self._frames.path.suffix == OPEN_SUFFIX:
+            return
+        self.is_finished = True
+        # TRICKY: a reader may have seen a record that could not be synced. The writer refused it and cut it off, so the
+        # reader stands past the end of a file that is whole in itself; its sender comes again.
+        if start == end and self._frames.is_whole():
+            return
+        size = self._frames.size
+        if end < size:
+            why = f"{size - end} bytes from offset {end} to the end fail their checksum"
+        else:
+            why = f"it ends at offset {size} without a seal; what came behind offset {end} is gone"
+        yield Position(self._stream, self._number, end), FILE_END, self._damage(end, size, f"{self._name}: {why}")
+
+    def _damage(self, offset: int, end: int, detail: str) -> Damage:
+        length = max(end - offset, 0)
+        original = self._frames.read(offset, min(length, KEPT_DAMAGE_BYTES))
+        return Damage(length, detail, original, self._arrived_us)
+
+
+def _open_file(log_file: LogFile) -> FrameFile:
     try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        file = path.with_suffix(SEALED_SUFFIX).open("rb")
-    with file:
-        file.seek(offset)
-        return file.read()
+        return FrameFile(log_file.path)
+    except FileNotFoundError:  # the collector may seal the file, which renames it, after it was listed
+        try:
+            return FrameFile(log_file.path.with_suffix(SEALED_SUFFIX))
+        except FileNotFoundError as error:
+            raise LogUnreadable(f"{log_file.path} was there a moment ago, and is gone") from error
 
 
 LogExtent = tuple[tuple[str, str, int], ...]

@@ -63,8 +63,26 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
         return datetime.fromtimestamp(self.received_at_us / 1_000_000, UTC)
 
 
+class Damage(msgspec.Struct, frozen=True):
+    """Bytes of the log that were once whole and no longer are: where a record would stand, what became of them.
+
+    `length` counts the bytes that can be named; of a file that is gone there are none. `original` holds the first of
+    them. `received_at_us` is the last arrival before them as far as the reader knows: not after the next record's.
+    """
+
+    length: int
+    detail: str
+    original: bytes
+    received_at_us: int
+
+
+class _Arrival(msgspec.Struct, array_like=True, frozen=True):
+    received_at_us: int
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
+_arrival_decoder = msgspec.msgpack.Decoder(_Arrival)
 
 
 def encode_record(record: Record) -> bytes:
@@ -75,3 +93,8 @@ def encode_record(record: Record) -> bytes:
 def decode_record(payload: bytes | memoryview) -> Record:
     """Inverse of `encode_record`; raises `msgspec.DecodeError` on bytes that are none."""
     return _decoder.decode(payload)
+
+
+def decode_arrival_us(payload: bytes | memoryview) -> int:
+    """Only the arrival of a record; what else it holds is passed over, not built."""
+    return _arrival_decoder.decode(payload).received_at_us

@@ -29,6 +29,7 @@ from warehouse.warehouse import Warehouse
 
 NOON = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)  # a Monday in Shanghai
 SECOND_US = 1_000_000
+MARKER = b"a secret"  # of every log file in a story
 DAY_US = 86_400 * SECOND_US
 PROJECT = Project("academy", "sixteen bytes of salt")
 VIEWS = (
@@ -42,6 +43,7 @@ VIEWS = (
     "arrivals",
     "acts",
     "event_properties",
+    "plan_violations",
     "property_values",
     "first_accounts",
 )
@@ -182,8 +184,8 @@ class StoryLog:
         with path.open("ab") as file:
             if is_new:
                 opening = msgspec.msgpack.encode(Opening(stream, 1, at_us))
-                file.write(encode_frame(FrameKind.OPENING, opening))
-            file.write(encode_frame(FrameKind.RECORD, encode_record(Record(at_us, request, act))))
+                file.write(encode_frame(FrameKind.OPENING, opening, MARKER))
+            file.write(encode_frame(FrameKind.RECORD, encode_record(Record(at_us, request, act)), MARKER))
 
     def tell(self, *entries: Request | Act, start_us: int = NOON_US, every_us: int = SECOND_US) -> None:
         """Put records at the end of the collector's stream, one every second."""

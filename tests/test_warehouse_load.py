@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.errors import LogDamaged
+from ingest.errors import LogUnreadable
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 from tests.stories import (
@@ -160,18 +160,21 @@ def test_decoder_that_fails_costs_nothing(tmp_path: Path) -> None:
     assert names(warehouse) == ["pay"]
 
 
-def test_damaged_log_stops_loading_until_the_file_is_restored(tmp_path: Path) -> None:
+def test_a_log_file_that_cannot_be_read_stops_loading_until_it_can(tmp_path: Path) -> None:
     log = StoryLog(tmp_path)
     log.tell(native(KEYED), native(event("look", device("d1"))))
-    sealed = (tmp_path / "collector" / "000000000001.open").rename(tmp_path / "collector" / "000000000001.log")
-    warehouse = new_warehouse(load_max_bytes=1)
+    path = tmp_path / "collector" / "000000000001.open"
+    whole = path.read_bytes()
+    path.unlink()
+    path.mkdir()  # refuses to be read, whoever asks
+    warehouse = new_warehouse()
     loader = loader_of(warehouse, log)
-    loader.load_next()
-    whole = sealed.read_bytes()
-    sealed.write_bytes(whole[:-1])
-    with pytest.raises(LogDamaged, match="restore this file from a backup"):
+    with pytest.raises(LogUnreadable, match="Is a directory"):
         loader.load_next()
-    assert names(warehouse) == ["pay"]
+    path.rmdir()
+    path.write_bytes(whole)
+    loader.load_all()
+    assert names(warehouse) == ["pay", "look"]
 
 
 @pytest.fixture
