@@ -53,7 +53,8 @@ _RESULT = {
     "properties": {
         "index": {"type": "integer"},
         "status": {"enum": ["accepted", "rejected"]},
-        "event_id": {"type": "string"},
+        "event_id": {"type": "string", "description": "Where it is found in the view events."},
+        "call_id": {"type": "string", "description": "Of identify and group: where it is found in the view calls."},
         "reason": {"type": "string"},
         "detail": {"type": "string"},
     },
@@ -66,6 +67,14 @@ _ANSWER = {
         "results": {"type": "array", "items": _RESULT},
     },
 }
+_LINE = '{"event_name": "TrialStarted", "identities": {"$identity_login_id": "teacher-17"}}'
+_WRITE_KEY = {
+    "name": "write_key",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The write key, where no header can be set.",
+}
 
 
 def describe_native_endpoint(app: FastAPI) -> None:
@@ -75,6 +84,8 @@ def describe_native_endpoint(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         schema = build()
         schema["paths"]["/events"] = {"post": _operation()}
+        schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
+        schemes["writeKey"] = {"type": "http", "scheme": "bearer", "description": "Where the project has write keys."}
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend its schema
@@ -82,11 +93,15 @@ def describe_native_endpoint(app: FastAPI) -> None:
 
 def _operation() -> dict[str, Any]:
     body = {"anyOf": [_MESSAGE, {"type": "array", "items": _MESSAGE}]}
+    lines = {"type": "string", "description": "A message a line.", "example": f"{_LINE}\n{_LINE}\n"}
+    content = {"application/json": {"schema": body}, "application/x-ndjson": {"schema": lines}}
     answer = {"application/json": {"schema": _ANSWER}}
     return {
         "summary": "Send one message or many",
-        "description": "Answered message by message, after all of them are on disk. The body may be gzipped.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "description": "Answered message by message, after all of them are on disk. It may be gzipped or deflated.",
+        "parameters": [_WRITE_KEY],
+        "security": [{}, {"writeKey": []}],
+        "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "At least one message was accepted.", "content": answer},
             "400": {"description": "No message was accepted; each is kept as a reject.", "content": answer},
