@@ -9,18 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from api.offline import open_offline
 from api.settings import read_settings
 from tests.sdks.scenario import ZONE, Json, story
+from warehouse.load import Loader
+from warehouse.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[2]
+_EVENTS = "select * replace (cast(to_json(properties) as varchar) as properties) from events order by log_order"
 START_TIMEOUT_S = 60.0
 DRIVER_TIMEOUT_S = 120.0
 
@@ -79,21 +81,18 @@ def drive(runs: Sequence[Run], url: str) -> dict[str, Json]:
 
 
 def load(data: Path) -> Views:
-    """Load the log by `onepath load --once`, as a user would, and read the views."""
-    subprocess.run(
-        [sys.executable, "-m", "api.cli", "load", "--once", "--data", str(data)],
-        cwd=ROOT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    with open_offline(read_settings(data)) as warehouse, warehouse.snapshot() as snapshot:
+    """Load the log the collector wrote, and read the views."""
+    settings = read_settings(data)
+    warehouse = Warehouse(settings.warehouse_path, settings.project.project, settings.warehouse)
+    Loader(warehouse, settings.log_folder, settings.decode).load_all()
+    with closing(warehouse), warehouse.snapshot() as snapshot:
 
         def rows(sql: str) -> list[Json]:
             found: list[Json] = snapshot.query(sql).to_pylist()
             return found
 
         return Views(
-            events=rows("select * replace (to_json(properties) as properties) from events order by log_order"),
+            events=[_unfolded(row) for row in rows(_EVENTS)],
             calls=rows("select * from calls order by log_order"),
             persons=rows("select * from persons"),
             accounts=rows("select * from accounts"),
@@ -107,6 +106,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _unfolded(row: Json) -> Json:
+    """An event with its properties as they were sent, as far as a view keeps them."""
+    return row | {name: json.loads(row[name] or "{}") for name in ("properties", "other_properties")}
 
 
 def _start_driver(runs: Sequence[Run], url: str) -> subprocess.Popen[str]:

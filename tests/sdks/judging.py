@@ -56,6 +56,16 @@ def judge_nothing_else(views: Views, stories: list[Json]) -> None:
     assert {row["person_id"] for row in views.calls if row["target"] != "item"} == persons
 
 
+def judge_dry(views: Views, story: Json, said: Json) -> None:
+    """Compare a dry run: its client is content, and nothing of it is anywhere."""
+    assert said["failures"] == []
+    assert said["sent"], "the client meant nothing"
+    values = {story[who] for who in ("teacher", "device", "tablet", "mobile")}
+    assert not [row for row in views.identities if row["identity_value"] in values]
+    assert not [row for row in [*views.events, *views.calls] if story["run"] in str(row.get("properties"))]
+    assert not [row for row in views.calls if _is_item_of(row, story)]
+
+
 def _person_of(views: Views, story: Json) -> Any:
     login = (LOGIN, story["teacher"])
     found = [row for row in views.identities if (row["identity_key"], row["identity_value"]) == login]
@@ -77,7 +87,7 @@ def _judge_event(events: list[Json], step: Json, entry: Json, said: Json, story:
         assert said["started_ms"] - 1 <= at_ms <= said["ended_ms"] + 1
     else:
         assert round(at_ms) == entry["at_ms"], f"step {entry['step']} happened at {row['event_at']}"
-    stored = json.loads(row["properties"]) | json.loads(row["other_properties"] or "{}")
+    stored = row["properties"] | row["other_properties"]
     for name, meant in entry["properties"].items():
         assert same(stored.get(name), meant), f"{entry['event']}.{name}: meant {meant!r}, found {stored.get(name)!r}"
     if step.get("names_account"):
@@ -85,7 +95,7 @@ def _judge_event(events: list[Json], step: Json, entry: Json, said: Json, story:
 
 
 def _has_step(row: Json, entry: Json) -> bool:
-    stored = json.loads(row["properties"])
+    stored = row["properties"]
     return bool(stored.get("step") == entry["step"] and stored.get("run") == entry["properties"]["run"])
 
 

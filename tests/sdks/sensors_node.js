@@ -19,7 +19,7 @@ const MODES = {
   plain: [{ gzip: false }],
   batch: [{ gzip: true }, { count: 20, timeSpan: 200 }],
   "debug and track": [{ mode: "debug_and_track" }],
-  "debug only": [{ mode: "debug_only" }],
+  "debug, dry run": [{ mode: "debug_only" }],
 };
 
 tell(async (story, url, mode) => {
