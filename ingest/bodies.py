@@ -32,7 +32,9 @@ _ARRAY: "msgspec.json.Decoder[list[Item]]" = msgspec.json.Decoder(list[msgspec.R
 _BETWEEN_ITEMS = re.compile(r"[ \t\r\n,]*")
 _BEFORE_VALUE = re.compile(r"[ \t\r\n:]*")
 # What opens or closes a nested value, once texts are stepped over as a whole.
-_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{]+)|([\]}]+)', re.DOTALL)
+# Past so many open brackets nobody means well, and looking for the end would take seconds.
+_DEEPEST = 100_000
 _LINES = re.compile(rb"[^\r\n]+")
 
 
@@ -151,9 +153,12 @@ def _end_of_value(decoder: json.JSONDecoder, text: str, at: int) -> int:
     # Nested too deep to be read, yet its end can be found: what stands beside it must not be lost with it.
     depth = 0
     for bracket in _BRACKETS.finditer(text, at):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(bracket[0], 0)
-        if depth == 0:
-            return bracket.end()
+        opened, closed = len(bracket[1] or ""), len(bracket[2] or "")
+        if 0 < depth <= closed:
+            return bracket.start() + depth
+        depth += opened - closed
+        if depth > _DEEPEST:
+            raise ValueError(f"nested deeper than {_DEEPEST}")
     raise ValueError("a deeply nested value has no end")
 
 

@@ -353,7 +353,7 @@ def test_hurt_requests_never_raise_and_every_message_is_accounted_for(
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-@given(st.binary(max_size=60), st.sampled_from(["/events", "/v1/batch", "/v1/t", "/sa"]))
+@given(st.binary(max_size=60), st.sampled_from(["/events", "/v1/batch", "/rudder/v1/t", "/sa", "/debug", "/webhook/a"]))
 def test_random_bytes_never_raise(body: bytes, path: str) -> None:
     for each in (body, b"[" + body, b"\x1f\x8b" + body, b"data=" + base64.b64encode(body)):
         found = decoded(post(path, each))

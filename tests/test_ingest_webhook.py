@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -316,3 +317,19 @@ def test_secret_may_come_from_the_environment_and_only_the_collector_needs_it(tm
     assert found[0].signature is not None
     assert found[0].signature.secret == b"hush"
     assert "hush" not in repr(found)
+
+
+def test_examples_of_the_documentation_are_true(tmp_path: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "sdk" / "webhook.md").read_text(encoding="utf-8")
+    files = dict(re.findall(r"```yaml\n# onepath-data/webhooks/(\w+)\.yaml\n(.*?)```", page, re.DOTALL))
+    settings = DecodeSettings(webhooks=hooks(tmp_path, **files))
+    (body,) = re.findall(r"^body='(.*?)'$", page, re.DOTALL | re.MULTILINE)
+    (message,) = decoded(post("/webhook/crm", body.encode()), settings).messages
+    assert (message.event_name, message.account_id, message.properties) == (
+        "OrderPaid",
+        "school-7",
+        {"amount": 98, "channel": "crm"},
+    )
+    entry = {"phone": "138", "answers": [{"q": "grade", "a": 3}]}
+    (trial,) = decoded(sent("form", {"form": "spring", "entries": [entry]}), settings).messages
+    assert (trial.event_name, trial.properties) == ("TrialRequested", {"form": "spring", "grade": 3})
