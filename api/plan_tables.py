@@ -86,7 +86,8 @@ def _print_events(out: Console, events: list[dict[str, Any]]) -> None:
 def _print_event(out: Console, event: dict[str, Any]) -> None:
     first, last = (event[f"{which}_seen_at"][:19].replace("T", " ") for which in ("first", "last"))
     lines = {
-        "count": f"{event['count']:,} by {event['persons']:,} persons",
+        "count": f"{event['count']:,}",
+        "persons": f"{event['persons']:,}",
         "seen": f"{first} to {last} UTC",
         "sources": ", ".join(event["sources"]),
         "SDKs": ", ".join(" ".join((sdk["sdk"], *sdk["versions"])) for sdk in event["sdks"]),

@@ -1,42 +1,28 @@
-"""The tracking plan and the catalog: reading plan files, applying a plan, and the endpoints.
+"""The endpoints of the tracking plan and the catalog.
 
-A plan gets into the warehouse only through the log: applying it writes an act, which the next load finds.
+Each asks one snapshot; applying a plan goes through the log, as everything does that changes the warehouse.
 """
 
-import getpass
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from api.endpoints import ServerParts
-from api.errors import ApiError
-from ingest.acts import append_act
+from api.plan_files import AppliedPlan, PlanFile, apply_plan
 from ingest.errors import PlanError
-from ingest.plan import FORCE_DELAY_US, SET_PLAN, Plan, plan_values
-from ingest.plan_reading import read_plan, read_plan_text
-from ingest.record import Act
+from ingest.plan import plan_values
+from ingest.plan_reading import read_plan
 from models.catalog import CatalogAnswer, CatalogQuestion, answer_catalog
 from models.plan_check import PlanCheck, check_plan
 from models.plan_draft import draft_plan
 from warehouse.plans import plan_in_force
 from warehouse.reader import Snapshot
 
-_VIOLATIONS = "select * from plan_violations order by message_count desc, all"
-_EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True)
-class PlanFile:
-    """A plan as it was read, with the name and the hash that its act will carry."""
-
-    plan: Plan
-    file_name: str
-    sha256: str
+_VIOLATIONS = "select * from plan_violations order by message_count desc, target, event_name, property, reason"
 
 
 @dataclass(frozen=True)
@@ -46,16 +32,6 @@ class PlanRequest:
     plan: dict[str, Any]
     file_name: str = "plan"
     operator: str = "API"
-
-
-@dataclass(frozen=True)
-class AppliedPlan:
-    """What was written into the log. It judges what arrives from `in_force_from` on."""
-
-    mode: str
-    file_name: str
-    sha256: str
-    in_force_from: datetime
 
 
 @dataclass(frozen=True)
@@ -69,34 +45,6 @@ class PlanAnswer:
     sha256: str | None
     violations: tuple[dict[str, Any], ...]
     watermark: str
-
-
-def read_plan_file(path: Path) -> PlanFile:
-    """Read and validate a plan file; raises `ApiError` or `PlanError` in words."""
-    try:
-        content = path.read_bytes()
-        text = content.decode("utf-8")
-    except OSError as error:
-        raise ApiError(f"{path} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ApiError(f"{path} is not UTF-8 text: {error}") from error
-    return PlanFile(read_plan_text(text, path.name), path.name, hashlib.sha256(content).hexdigest())
-
-
-def apply_plan(log: Path, file: PlanFile, operator: str) -> AppliedPlan:
-    """Write the plan into the log; the next load finds it."""
-    details = {"plan": plan_values(file.plan), "file_name": file.file_name, "sha256": file.sha256}
-    written_us = append_act(log, Act(SET_PLAN, operator, details))
-    in_force_from = _EPOCH + timedelta(microseconds=written_us + FORCE_DELAY_US)
-    return AppliedPlan(file.plan.mode, file.file_name, file.sha256, in_force_from)
-
-
-def operator_name() -> str:
-    """Who runs this command, as the system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run as a user without a name
-        return "operator"
 
 
 def create_planning(server: ServerParts) -> APIRouter:

@@ -21,8 +21,8 @@ def apply(
     data: Data = None,
 ) -> None:
     """Put a plan in force, through the log; works while the server runs, too."""
+    from api.plan_files import apply_plan, operator_name, read_plan_file
     from api.plan_tables import print_applied
-    from api.planning import apply_plan, operator_name, read_plan_file
 
     read = read_plan_file(file)
     applied = apply_plan(settings_of(data).log_folder, read, operator or operator_name())
@@ -59,7 +59,7 @@ def check(
     if file is None:
         response = _ask("GET", "plan/check", data)
     else:
-        from api.planning import read_plan_file
+        from api.plan_files import read_plan_file
         from ingest.plan import plan_values
 
         read = read_plan_file(file)
