@@ -1,23 +1,73 @@
 """The doctor: how a data folder and its services stand, in sentences."""
 
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
 import httpx
 
 from api.answering import answers
 from api.asking import project_path, running_server
-from api.errors import ApiError
-from api.settings import Settings, local_url
+from api.errors import ApiError, SettingsError
+from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, local_url, read_settings
 from ingest.errors import IngestError
 from ingest.log_files import list_files, list_streams
 from warehouse.errors import WarehouseError
 
 
-def examine(settings: Settings) -> list[tuple[str, str]]:
+class Reading(NamedTuple):
+    """Settings, what was wrong with them, and whether those of the project are its own or stand-ins."""
+
+    settings: Settings
+    wrong: list[str]
+    knows_project: bool
+
+
+def read_bearably(
+    data: Path | None, overrides: dict[str, int | None], environment: Mapping[str, str] | None = None
+) -> "Reading":
+    """The settings as far as they can be read, and a sentence for each that is wrong.
+
+    What is wrong is left out, one after the other, until the rest makes sense: a doctor must not die of what it is
+    called for.
+    """
+    environment = dict(os.environ if environment is None else environment)
+    wrong: list[str] = []
+    while True:
+        try:
+            return Reading(read_settings(data, overrides, environment, create=False), wrong, knows_project=True)
+        except SettingsError as error:
+            wrong.append(str(error))
+            named = [variable for variable in environment if variable.startswith(PREFIX) and variable in str(error)]
+            if not named:
+                break
+            for variable in named:
+                del environment[variable]
+    # What is left to be wrong is the project's file, or an option: look at the folder with neither.
+    folder = data or Path(environment.get(DATA_VARIABLE) or DEFAULT_DATA)
+    with TemporaryDirectory() as elsewhere:
+        settings = read_settings(Path(elsewhere), {}, _only_ours(environment), create=False)
+    return Reading(replace(settings, data=folder), wrong, knows_project=False)
+
+
+def _only_ours(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(PREFIX) and name != DATA_VARIABLE}
+
+
+def examine(reading: Reading) -> list[tuple[str, str]]:
     """What was looked at, and how it stands."""
+    settings = reading.settings
+    # Opened with another project's time zone or salt, the warehouse would change.
+    warehouse = _warehouse(settings) if reading.knows_project else "not looked at before the settings are mended"
     return [
+        *(("Wrong setting", sentence) for sentence in reading.wrong),
         ("Log", _log(settings)),
         ("Collector", _collector(settings)),
         ("Server", _server(settings)),
-        ("Warehouse", _warehouse(settings)),
+        ("Warehouse", warehouse),
     ]
 
 
@@ -34,9 +84,18 @@ def _collector(settings: Settings) -> str:
     url = local_url(settings.collector.host, settings.collector.port)
     try:
         health = httpx.get(f"{url}/health", timeout=2).json()
-    except (httpx.HTTPError, ValueError):
+        status, log_id = health["status"], health.get("log_id")
+    except httpx.HTTPError:
         return f"nobody answers on {url}; `onepath up` starts it"
-    return f"{health.get('status')} on {url}"
+    except (ValueError, KeyError, TypeError):
+        return f"something that is no collector answers on {url}; give this one another port"
+    if log_id != settings.log_id:
+        return (
+            f"the one on {url} belongs to another data folder: what is sent there does not arrive in {settings.data}; "
+            f"give this folder's another port with --collector-port"
+        )
+    problem = f": {health['problem']}" if health.get("problem") else ""
+    return f"{status} on {url}{problem}"
 
 
 def _server(settings: Settings) -> str:

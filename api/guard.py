@@ -6,7 +6,7 @@ import hmac
 
 from ingest.asgi import ASGIApp, Receive, Scope, Send
 
-OPEN_PATHS = frozenset({"/health"})
+OPEN_PATHS = frozenset({"/health", "/ready"})
 
 
 class Guard:

@@ -4,15 +4,19 @@ Environment names are `ONEPATH_<SECTION>__<FIELD>`, as in `ONEPATH_COLLECTOR__PO
 A start with an unknown, malformed or contradictory setting does not start.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from api.errors import SettingsError
 from api.project_file import PROJECT_FIELDS, ProjectFile, read_project_file
+from api.webhook_files import read_webhooks
+from ingest.errors import UntrustedProxies
+from ingest.remote_address import TrustedProxies
 from ingest.settings import CollectorSettings, DecodeSettings, setting
 from warehouse.settings import WarehouseSettings
 
@@ -24,6 +28,7 @@ DEFAULT_DATA = Path("onepath-data")
 SERVER_FILE = "server.json"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MIN_TOKEN_CHARS = 16
+LOG_FORMATS = ("auto", "json", "text")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,17 @@ class ServerSettings:
         "", "Comma-separated Host names to answer to beside local ones; empty: any, but on 127.0.0.1 local ones only."
     )
     token: str = setting("", "Secret that callers send as a bearer token or as the password of basic authentication.")
+    max_tails: int = setting(8, "Most live views that are watched over HTTP at once.")
+    ready_max_lag_s: float = setting(
+        60.0, "The server is ready while the oldest request not yet loaded arrived at most this many seconds ago."
+    )
+
+
+@dataclass(frozen=True)
+class LogsSettings:
+    """What both services write about themselves to standard error."""
+
+    format: str = setting("auto", "Form of the services' own log lines: json, text, or auto (text in a terminal).")
 
 
 @dataclass(frozen=True)
@@ -57,12 +73,18 @@ class Settings:
     decode: DecodeSettings
     warehouse: WarehouseSettings
     server: ServerSettings
+    logs: LogsSettings
     project: ProjectFile
     origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def log_folder(self) -> Path:
         return self.data / "log"
+
+    @property
+    def log_id(self) -> str:
+        """Which log this is, without telling where: equal in all services of one folder on one machine."""
+        return hashlib.blake2b(str(self.log_folder.resolve()).encode(), digest_size=8).hexdigest()
 
     @property
     def warehouse_path(self) -> Path:
@@ -75,14 +97,14 @@ class Settings:
         )
         for section in SECTIONS:
             values = getattr(self, section)
-            for each in fields(values):
+            for each in settable_fields(SECTIONS[section]):
                 value = getattr(values, each.name)
                 shown = "(set)" if each.name == "token" and value else repr(value)
                 origin = self.origins.get(f"{section}.{each.name}", "default")
                 yield SettingLine(variable_name(section, each.name), shown, origin, each.metadata["doc"])
         for name, doc in PROJECT_FIELDS.items():
-            value = getattr(self.project.project, name)
-            shown = "(set)" if name == "salt" else repr(value)
+            value = self.project.write_keys if name == "write_keys" else getattr(self.project.project, name)
+            shown = "(set)" if name == "salt" else f"{len(value)} keys" if name == "write_keys" else repr(value)
             yield SettingLine(f"onepath.toml: project.{name}", shown, self.project.origin(name), doc)
         stages = ", ".join(stage.name for stage in self.project.stages)
         yield SettingLine(
@@ -95,8 +117,14 @@ SECTIONS: dict[str, type] = {
     "decode": DecodeSettings,
     "warehouse": WarehouseSettings,
     "server": ServerSettings,
+    "logs": LogsSettings,
 }
 T = TypeVar("T")
+
+
+def settable_fields(form: type) -> "list[Field[Any]]":
+    """The fields of a section that the environment sets; what comes from files beside it is none of them."""
+    return [each for each in fields(form) if "doc" in each.metadata]
 
 
 def variable_name(section: str, name: str) -> str:
@@ -125,6 +153,8 @@ def read_settings(
     }
     _check(**sections)
     project = read_project_file(folder, create=create)
+    webhooks = read_webhooks(folder, environment)
+    sections["decode"] = replace(sections["decode"], write_keys=project.write_keys, webhooks=webhooks)
     return Settings(data=folder, project=project, origins=origins, **sections)
 
 
@@ -146,7 +176,9 @@ def _section(
     origins: dict[str, Origin],
 ) -> T:
     values: dict[str, Any] = {}
-    for name, kind in get_type_hints(form).items():
+    kinds = get_type_hints(form)
+    for name in (each.name for each in settable_fields(form)):
+        kind = kinds[name]
         variable, key = variable_name(section, name), f"{section}.{name}"
         if key in overrides:
             values[name], origins[key] = overrides[key], "command line"
@@ -167,20 +199,26 @@ def _parse(variable: str, text: str, kind: type) -> Any:
 
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
-    known = {variable_name(section, each.name) for section, form in SECTIONS.items() for each in fields(form)}
+    known = {variable_name(section, each.name) for section, form in SECTIONS.items() for each in settable_fields(form)}
     for variable in environment:
         if variable.startswith(PREFIX) and variable not in known and variable != DATA_VARIABLE:
             raise SettingsError(f"{variable} is no setting of Onepath; `onepath doctor` lists them all")
 
 
 def _check(
-    collector: CollectorSettings, decode: DecodeSettings, warehouse: WarehouseSettings, server: ServerSettings
+    collector: CollectorSettings,
+    decode: DecodeSettings,
+    warehouse: WarehouseSettings,
+    server: ServerSettings,
+    logs: LogsSettings,
 ) -> None:
     sections: dict[str, Any] = {"collector": collector, "decode": decode, "warehouse": warehouse, "server": server}
     for section, values in sections.items():
         for each in fields(values):
             value = getattr(values, each.name)
-            if isinstance(value, int | float) and not 0 < value < float("inf"):
+            if not isinstance(value, int | float) or (value == 0 and each.metadata.get("may_be_zero")):
+                continue
+            if not 0 < value < float("inf"):
                 raise SettingsError(f"{variable_name(section, each.name)} is {value}; it must be more than 0")
     for section, port in (("collector", collector.port), ("server", server.port)):
         if port > 65_535:
@@ -196,6 +234,14 @@ def _check(
     if not re.fullmatch(r"[A-Za-z0-9-]+", collector.stream):
         raise SettingsError(
             f"{variable_name('collector', 'stream')} is {collector.stream!r}; use letters, digits and dashes"
+        )
+    try:
+        TrustedProxies(collector.trusted_proxies)
+    except UntrustedProxies as error:
+        raise SettingsError(f"{variable_name('collector', 'trusted_proxies')}: {error}") from error
+    if logs.format not in LOG_FORMATS:
+        raise SettingsError(
+            f"{variable_name('logs', 'format')} is {logs.format!r}; use one of {', '.join(LOG_FORMATS)}"
         )
     _check_token(server)
 

@@ -131,7 +131,7 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
     paths = httpx.get(f"{house.server}/openapi.json").json()["paths"]
     prefix = "/api/v1/projects/{project}/"
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
-        *("funnel", "retention", "sales-path", "sql", "status", "rejects", "arrivals", "refresh")
+        *("funnel", "retention", "sales-path", "sql", "status", "rejects", "arrivals", "refresh", "tail")
     }
     native = httpx.get(f"{house.collector}/openapi.json").json()["paths"]["/events"]["post"]
     assert "identities" in json.dumps(native)

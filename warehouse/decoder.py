@@ -5,7 +5,9 @@ does.
 """
 
 import contextlib
+import gc
 import signal
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
@@ -16,9 +18,13 @@ _ATTEMPTS = 2
 
 
 class DecoderProcess:
-    """Decodes a batch at a time in its child, which is started anew when it dies. Close it."""
+    """Decodes a batch at a time in its child, which is started anew when it dies. Close it.
 
-    def __init__(self) -> None:
+    `prepare` runs first in each child, which shares nothing with this process: it sets up how the child logs.
+    """
+
+    def __init__(self, prepare: Callable[[], None] | None = None) -> None:
+        self._prepare = prepare
         self._start()
 
     def __call__(self, request: BatchRequest) -> DecodedBatch:
@@ -45,16 +51,23 @@ class DecoderProcess:
         # spawn: a forked child would share the locks of DuckDB's threads.
         context = get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._child = context.Process(target=_decode_for_parent, args=(theirs,), name="decoder", daemon=True)
+        arguments = (theirs, self._prepare)
+        self._child = context.Process(target=_decode_for_parent, args=arguments, name="decoder", daemon=True)
         self._child.start()
         theirs.close()
 
 
-def _decode_for_parent(pipe: "Connection[DecodedBatch | Exception, BatchRequest]") -> None:
+def _decode_for_parent(
+    pipe: "Connection[DecodedBatch | Exception, BatchRequest]", prepare: Callable[[], None] | None
+) -> None:
+    if prepare is not None:
+        prepare()
+    gc.disable()  # messages are trees: looking for cycles among a batch of them finds none, and costs a tenth
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the pipe
     with contextlib.suppress(EOFError, OSError):  # the parent is gone, and so is the work
         while True:
             pipe.send(_outcome_of(pipe.recv()))
+            gc.collect()
 
 
 def _outcome_of(request: BatchRequest) -> DecodedBatch | Exception:
