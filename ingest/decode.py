@@ -44,7 +44,7 @@ def find_endpoint(path: str) -> Endpoint | None:
         return _WEBHOOK
     # The clients of Sensors cut their address at its last slash and go on from there, so theirs may lie anywhere
     # but below the name of another family.
-    if path.split("/", 2)[1:2] and path.split("/", 2)[1] in _PREFIXES:
+    if path[1:].partition("/")[0] in _PREFIXES:
         return None
     found = _SENSORS_BELOW_ANY.search(path.rstrip("/"))
     return _SENSORS[_kind_of(found[1])] if found else None
@@ -151,7 +151,7 @@ _SENSORS_BELOW_ANY = re.compile(
     r"/(sa|sa\.gif|debug|config/(?:visualized/)?\w+\.conf|mp_login|sdk/deeplink/param|slink/config/query"
     r"|slink/ddeeplink|slink/dynamic/links|api/sdk/channel_tool/url)$"
 )
-_PREFIXES: dict[str, Protocol] = {"segment": "segment", "rudder": "segment", "native": "native", "webhook": "webhook"}
+_PREFIXES = frozenset({"segment", "rudder", "native", "webhook"})
 _ENDPOINTS: dict[str, Endpoint] = {
     **{f"{prefix}/{name}": _SENSORS[name] for name in ("sa", "sa.gif", "debug") for prefix in ("", "/sensors")},
     **{f"{prefix}{path}": _SEGMENT for path in segment.PATHS for prefix in ("", "/segment", "/rudder")},
