@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo up test test-faults test-sdks lint lock clean
+.PHONY: demo up test test-faults fuzz test-sdks lint lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -13,9 +13,14 @@ up: .venv/ready
 test: .venv/ready lint
 	$(BIN)/pytest $(ARGS)
 
-# kill -9 of collector and server, 20 times each, under load; the seed is printed.
+# 200 x kill -9 under load and 200 damaged logs, then disk, connections and clock; the seed is printed. ARGS="--kills 20 --seed 7"
 test-faults: .venv/ready
-	$(BIN)/pytest -m slow -n 0 -s tests/test_faults.py $(ARGS)
+	$(BIN)/pytest -m 'slow or not slow' -n 0 tests/test_fault_disk.py tests/test_fault_connections.py tests/test_fault_clock.py
+	$(BIN)/python -m tests.fault_sweep $(ARGS)
+
+# 100,000 mutations of recorded requests over every endpoint. ARGS="--requests 5000 --seed 7", or "--seed 7 --only 42" for one of them
+fuzz: .venv/ready
+	$(BIN)/python -m tests.fuzz_run $(ARGS)
 
 # The clients of Node, browsers and mini programs, unmodified, against a real collector; the Python ones run with `make test`.
 test-sdks: .venv/ready tests/sdks/node_modules/.ready

@@ -1,49 +1,100 @@
-"""Starts a real service that kills itself (SIGKILL) at a chosen moment: `python -m tests.fault_launcher collect
-written 7`.
+"""Starts a real service that can be told to kill itself (SIGKILL) at a chosen moment, or to believe another clock.
 
-The moments are the stages that `LogWriter` and `Loader` report: the only seam, the rest is the product as it ships.
+The moments are the stages that `LogWriter` and `Loader` report; the clock is the log writer's: the only seams, the rest
+is the product as it ships. Run with one JSON argument, an `Errand`.
 """
 
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from api.collecting import create_collector
-from api.running import run_service
-from api.serving import create_server
-from api.settings import read_settings
+import msgspec
 
-NEVER = "never"
+
+class Errand(msgspec.Struct, frozen=True):
+    """What to run. `order` is the file that says when to die, `trace` where the dying says so."""
+
+    service: str
+    data: str
+    collector_port: int
+    server_port: int
+    order: str
+    trace: str
+    clock: str | None = None
+    overrides: dict[str, int | float | str] = {}
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Die at the `count`-th `stage` from when this is first seen; `number` tells one order from the next."""
+
+    number: int
+    stage: str
+    count: int
 
 
 class KillAt:
-    """An observer that ends its process, without any goodbye, when `stage` comes for the n-th time."""
+    """An observer that ends its process, without any goodbye, when its order says so."""
 
-    def __init__(self, stage: str, count: int, trace: Path) -> None:
-        self._stage = stage
-        self._left = count
+    def __init__(self, order: Path, trace: Path) -> None:
+        self._order = order
         self._trace = trace
+        self._number = 0
+        self._left = 0
 
     def __call__(self, stage: str) -> None:
-        if stage != self._stage:
+        try:
+            order = msgspec.json.decode(self._order.read_bytes(), type=Order)
+        except FileNotFoundError:
             return
-        self._left -= 1
+        if order.number != self._number:
+            self._number, self._left = order.number, order.count
+        self._left -= stage == order.stage
         if self._left == 0:
             self._trace.write_text(stage, encoding="utf-8")
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(service: str, stage: str, count: str, data: str, collector_port: str, server_port: str, trace: str) -> None:
-    """Run one service on the folder until it is killed."""
-    overrides = {"collector.port": int(collector_port), "server.port": int(server_port)}
-    settings = read_settings(Path(data), overrides)
-    observe = KillAt(stage, int(count), Path(trace))
-    if service == "collect":
-        run_service("collect", lambda: create_collector(settings, observe), "127.0.0.1", int(collector_port))
+def shifted_clock(shift: Path) -> Callable[[], int]:
+    """The system's clock, moved by the microseconds that the file says at each look."""
+    from ingest.log_writer import system_clock_us
+
+    return lambda: system_clock_us() + int(shift.read_text(encoding="ascii"))
+
+
+def set_clock(clock_us: Callable[[], int]) -> None:
+    """Give every log writer of this process another clock: the collector offers none to set, its writer does."""
+    from ingest.log_writer import LogWriter
+
+    defaults = LogWriter.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["clock_us"] = clock_us
+
+
+def main(errand: Errand) -> None:
+    """Run one service until it is killed."""
+    # Imported here, so that a service imports no more than it does when shipped: half of a life is its start.
+    from api.running import run_service
+    from api.settings import read_settings
+
+    ports = {"collector.port": errand.collector_port, "server.port": errand.server_port}
+    settings = read_settings(Path(errand.data), {**errand.overrides, **ports})
+    observe = KillAt(Path(errand.order), Path(errand.trace))
+    if errand.clock is not None:
+        set_clock(shifted_clock(Path(errand.clock)))
+    if errand.service == "collect":
+        from api.collecting import create_collector
+
+        place = settings.collector
+        run_service(
+            "collect", lambda: create_collector(settings, observe), place.host, place.port, place.request_timeout_s
+        )
     else:
-        run_service("serve", lambda: create_server(settings, observe), "127.0.0.1", int(server_port))
+        from api.serving import create_server
+
+        run_service("serve", lambda: create_server(settings, observe), settings.server.host, settings.server.port)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(msgspec.json.decode(sys.argv[1], type=Errand))

@@ -1,0 +1,184 @@
+"""The services under test: real processes on one data folder, started again and again, killed without goodbye."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from api.settings import Settings, read_settings
+from tests.fault_launcher import Errand, Order
+
+ServiceName = Literal["collect", "serve"]
+START_TIMEOUT_S = 60.0
+LOOK_EVERY_S = 0.01
+
+
+def poll(what: str, look: Callable[[], bool], within_s: float = START_TIMEOUT_S, every_s: float = LOOK_EVERY_S) -> None:
+    """Look until it is so. Raises `AssertionError` past the deadline."""
+    deadline = time.monotonic() + within_s
+    while not look():
+        assert time.monotonic() < deadline, f"{what}: not within {within_s:g} seconds"
+        time.sleep(every_s)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class House:
+    """A data folder, its two ports, and how its services are set."""
+
+    data: Path
+    overrides: dict[str, int | float | str] = field(default_factory=dict)
+    clock: Path | None = None
+    collector_port: int = field(default_factory=free_port)
+    server_port: int = field(default_factory=free_port)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the services run with."""
+        return read_settings(
+            self.data, {**self.overrides, "collector.port": self.collector_port, "server.port": self.server_port}, {}
+        )
+
+    @contextmanager
+    def running(self, name: ServiceName) -> "Iterator[Service]":
+        """The service, alive and answering; killed at the end of the block."""
+        service = Service(self, name)
+        try:
+            service.start()
+            service.wait_until_healthy()
+            yield service
+        finally:
+            service.kill()
+
+
+class Service:
+    """One service of a house, in as many lives as it takes."""
+
+    def __init__(self, house: House, name: ServiceName) -> None:
+        self.name = name
+        self.port = house.collector_port if name == "collect" else house.server_port
+        self._house = house
+        self._order = house.data.with_name(f"{house.data.name}-{name}-order")
+        self._trace = house.data.with_name(f"{house.data.name}-{name}-trace")
+        self._numbers = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """A new life, with no order to die."""
+        self._order.unlink(missing_ok=True)
+        self._trace.unlink(missing_ok=True)
+        errand = Errand(
+            service=self.name,
+            data=str(self._house.data),
+            collector_port=self._house.collector_port,
+            server_port=self._house.server_port,
+            order=str(self._order),
+            trace=str(self._trace),
+            clock=str(self._house.clock) if self._house.clock is not None else None,
+            overrides=self._house.overrides,
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fault_launcher", msgspec.json.encode(errand).decode()]
+        )
+
+    def wait_until_healthy(self) -> None:
+        """Return when it answers; it must not have died."""
+
+        def answers() -> bool:
+            assert self.is_alive, f"{self.name} ended by itself"
+            return self.is_healthy()
+
+        poll(f"{self.name} answers", answers)
+
+    def is_healthy(self) -> bool:
+        """Whether `/health` answers 200 within some seconds."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def kill(self) -> None:
+        """SIGKILL from outside; safe when it is dead already."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def die_at(self, stage: str, times: int, within_s: float) -> str:
+        """Let it kill itself at the n-th `stage` from now; returns where it died, "outside" when it was never there."""
+        order = Order(next(self._numbers), stage, times)
+        draft = self._order.with_suffix(".draft")
+        draft.write_bytes(msgspec.json.encode(order))
+        draft.rename(self._order)
+        assert self._process is not None
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        return self._trace.read_text(encoding="utf-8") if self._trace.exists() else "outside"
+
+    def decoder_pid(self) -> int | None:
+        """The server's decoder child; None while there is none."""
+        return next((pid for pid in _children(self.pid) if b"spawn_main" in _command(pid)), None)
+
+
+def is_working(pid: int) -> bool:
+    """Whether a process computes right now, rather than waits."""
+    return _stat(pid)[:1] == ["R"]
+
+
+def kill_process(pid: int) -> None:
+    """SIGKILL; a process that is gone already stays gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _children(parent: int) -> list[int]:
+    """The living children of a process."""
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [pid for pid in pids if (stat := _stat(pid)) and stat[0] != "Z" and int(stat[1]) == parent]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and what follows in /proc/PID/stat; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
