@@ -22,6 +22,7 @@ from tests.stories import (
     rows,
     told,
 )
+from warehouse.replay import RejectChoice, replay_rejects
 
 TEACHER = login("teacher")
 REJECTS = "select event_name, reason from rejects order by log_order"
@@ -133,6 +134,21 @@ def test_a_rebuild_judges_as_the_first_load_did(tmp_path: Path, act_is_late: boo
     loader.load_all()
     assert rows(warehouse, REJECTS) == [("Opened", "wrong_type")]
     assert contents(warehouse) == contents(load_story(log))
+
+
+def test_what_a_plan_refused_comes_back_once_the_plan_was_mended(tmp_path: Path) -> None:
+    log = StoryLog(tmp_path)
+    log.tell(
+        plan_act("enforce", Opened={}),
+        native(event("Closed", TEACHER), event("Slammed", TEACHER), event("Opened", TEACHER)),
+        plan_act("enforce", Opened={}, Closed={}),
+    )
+    warehouse = load_story(log)
+    report = replay_rejects(warehouse, loader_of(warehouse, log), RejectChoice())
+    assert (report.tried, report.events) == (2, 1)
+    assert report.still_rejected == {"undeclared_event": 1}
+    assert rows(warehouse, "select event_name from events order by log_order") == [("Closed",), ("Opened",)]
+    assert rows(warehouse, REJECTS) == [("Slammed", "undeclared_event")]
 
 
 def test_an_act_that_holds_no_plan_is_a_reject(tmp_path: Path) -> None:
