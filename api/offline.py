@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from api.asking import Ask, checked
 from api.backlog import Backlog, measure_backlog
 from api.endpoints import create_api
-from api.loading import LoadingStatus
-from api.serving import refresh_project
+from api.loading import LoadingStatus, tell_loaded
+from api.planning import create_planning
+from api.refreshing import refresh_project
+from api.replaying import create_replaying
 from api.settings import Settings
 from ingest.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess
@@ -30,6 +32,11 @@ class OfflineServer:
     warehouse: Warehouse
     instance: str = ""
     loading: LoadingStatus = field(default=LoadingStatus("stopped"))
+
+    @property
+    def loader(self) -> Loader:
+        """A loader that decodes in this process: for a replay, which decodes little."""
+        return Loader(self.warehouse, self.settings.log_folder, self.settings.decode)
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:
         return refresh_project(self.warehouse, self.settings, rebuild=rebuild)
@@ -52,6 +59,7 @@ def load_once(settings: Settings) -> list[LoadReport]:
     try:
         with open_offline(settings) as warehouse:
             reports = Loader(warehouse, settings.log_folder, settings.decode, decode=decoder).load_all()
+            tell_loaded(warehouse, settings.log_folder)
             refresh_project(warehouse, settings)
             return reports
     finally:
@@ -64,7 +72,11 @@ def answers_of_folder(settings: Settings) -> Iterator[tuple[Ask, Backlog]]:
     with open_offline(settings) as warehouse:
         with warehouse.snapshot() as snapshot:
             backlog = measure_backlog(settings.log_folder, snapshot.marks())
-        yield _ask_in_process(create_api(OfflineServer(settings, warehouse), _no_lifespan)), backlog
+        server = OfflineServer(settings, warehouse)
+        app = create_api(server, _no_lifespan)
+        app.include_router(create_planning(server))
+        app.include_router(create_replaying(server))
+        yield _ask_in_process(app), backlog
 
 
 def _ask_in_process(app: ASGIApp) -> Ask:

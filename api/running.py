@@ -12,8 +12,10 @@ from types import FrameType
 import httpx
 import uvicorn
 
+from api.connections import Connection, ConnectionServer
 from api.errors import ApiError
 from api.settings import Settings, local_url
+from api.stopping import StoppableServer
 from ingest.asgi import ASGIApp
 
 START_TIMEOUT_S = 60.0
@@ -25,25 +27,37 @@ class ServiceFailed(ApiError):
     """A service did not start, or ended by itself."""
 
 
-def run_service(name: str, create: Callable[[], ASGIApp], host: str, port: int) -> None:
+def run_service(
+    name: str, create: Callable[[], ASGIApp], host: str, port: int, request_timeout_s: float | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM. The port is bound before anything is opened, so a taken one costs nothing."""
-    with _bind(name, host, port) as listener:
-        config = uvicorn.Config(
-            create(),
-            http="httptools",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
-        )
-        server = uvicorn.Server(config)
-        server.run(sockets=[listener])
+    with bind(name, host, port) as listener:
+        serve_on(listener, name, create, request_timeout_s)
+
+
+def serve_on(
+    listener: socket.socket, name: str, create: Callable[[], ASGIApp], request_timeout_s: float | None
+) -> None:
+    """Serve on a bound socket until SIGINT or SIGTERM; drop requests that take longer to arrive than given."""
+    config = uvicorn.Config(
+        create(),
+        http=Connection if request_timeout_s else "httptools",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # whose word counts is told by the setting trusted_proxies
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+    )
+    server = ConnectionServer(config, request_timeout_s) if request_timeout_s else StoppableServer(config)
+    server.run(sockets=[listener])
     if not server.started:
         raise ServiceFailed(f"`onepath {name}` did not start; its reason stands above")
 
 
-def _bind(name: str, host: str, port: int) -> socket.socket:
+def bind(name: str, host: str, port: int) -> socket.socket:
+    """The socket that a service will listen on. Raises `ServiceFailed` when it cannot be had."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -107,20 +121,21 @@ class Services:
 def both_services(settings: Settings) -> Iterator[Services]:
     """Collector and server as children while the block runs; they start beside whatever the block does first."""
     # SIGTERM must end the children too, and an exception lets the blocks below do it.
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, end_by_signal)
     places = {
         "collect": (settings.collector.host, settings.collector.port),
         "serve": (settings.server.host, settings.server.port),
     }
     for name, (host, port) in places.items():
-        _bind(name, host, port).close()
+        bind(name, host, port).close()
     with ExitStack() as stack:
         yield Services(
             [Service(name, *place, stack.enter_context(_child(name, settings))) for name, place in places.items()]
         )
 
 
-def _end(_signal: int, _frame: FrameType | None) -> None:
+def end_by_signal(_signal: int, _frame: FrameType | None) -> None:
+    """A handler that ends the program as Ctrl-C does, so that the blocks it is in can end their children."""
     raise KeyboardInterrupt
 
 
@@ -130,6 +145,8 @@ def _child(command: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]
         *(sys.executable, "-P", "-m", "api.cli", command, "--data", str(settings.data)),
         *("--collector-port", str(settings.collector.port), "--server-port", str(settings.server.port)),
     ]
+    if command == "collect":
+        arguments += ["--workers", str(settings.collector.workers)]
     # A session of its own: Ctrl-C reaches the parent alone, which then ends its children in order.
     child = subprocess.Popen(arguments, start_new_session=True)
     try:
@@ -139,6 +156,6 @@ def _child(command: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]
             child.send_signal(signal.SIGTERM)
             try:
                 child.wait(START_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):  # it takes too long, or a second Ctrl-C says so
                 child.kill()
                 child.wait()

@@ -22,6 +22,7 @@ from warehouse.errors import WarehouseError
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of log and warehouse.")]
 CollectorPort = Annotated[int | None, typer.Option("--collector-port", help="Port of the collector (8106).")]
 ServerPort = Annotated[int | None, typer.Option("--server-port", help="Port of the server (8107).")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that receive behind the one port.")]
 By = Annotated[Literal["person", "account"], typer.Option("--by", help="Count persons or accounts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON, its SQL included.")]
 
@@ -38,9 +39,12 @@ def one_sentence() -> Iterator[None]:
         sys.exit(1)
 
 
-def settings_of(data: Path | None, collector_port: int | None = None, server_port: int | None = None) -> Settings:
+def settings_of(
+    data: Path | None, collector_port: int | None = None, server_port: int | None = None, workers: int | None = None
+) -> Settings:
     """The settings of a command that runs something: the data folder is made when there is none."""
-    return read_settings(data, {"collector.port": collector_port, "server.port": server_port})
+    overrides = {"collector.port": collector_port, "server.port": server_port, "collector.workers": workers}
+    return read_settings(data, overrides)
 
 
 def settings_to_ask(data: Path | None) -> Settings:

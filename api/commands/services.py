@@ -1,12 +1,13 @@
 """Commands that run the services: collect, serve, up, demo, and loading without a server."""
 
 import contextlib
+import functools
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands.common import CollectorPort, Data, ServerPort, out, settings_of
+from api.commands.common import CollectorPort, Data, ServerPort, Workers, out, settings_of
 from api.errors import ApiError
 
 if TYPE_CHECKING:
@@ -16,32 +17,56 @@ commands = typer.Typer()
 
 
 @commands.command()
-def collect(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
+def collect(
+    data: Data = None,
+    collector_port: CollectorPort = None,
+    server_port: ServerPort = None,
+    workers: Workers = None,
+    worker: Annotated[int | None, typer.Option("--worker", hidden=True)] = None,
+    listener: Annotated[int | None, typer.Option("--listener", hidden=True)] = None,
+) -> None:
     """Run the collector: receive events and keep them in the log."""
     from api.collecting import create_collector
+    from api.logs import set_up_logs
     from api.running import run_service
 
-    settings = settings_of(data, collector_port, server_port)
-    run_service("collect", lambda: create_collector(settings), settings.collector.host, settings.collector.port)
+    settings = settings_of(data, collector_port, server_port, workers)
+    set_up_logs(settings.logs.format)
+    place = settings.collector
+    if worker is not None and listener is not None:
+        from api.workers import run_worker
+
+        run_worker(settings, worker, listener, create_collector)
+    elif place.workers > 1:
+        from api.workers import run_workers
+
+        run_workers(settings)
+    else:
+        create = functools.partial(create_collector, settings)
+        run_service("collect", create, place.host, place.port, place.request_timeout_s)
 
 
 @commands.command()
 def serve(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
     """Run the server: load the log, answer questions, show the board."""
+    from api.logs import set_up_logs
     from api.running import run_service
     from api.serving import create_server
 
     settings = settings_of(data, collector_port, server_port)
+    set_up_logs(settings.logs.format)
     run_service("serve", lambda: create_server(settings), settings.server.host, settings.server.port)
 
 
 @commands.command()
-def up(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
+def up(
+    data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None, workers: Workers = None
+) -> None:
     """Run collector and server until Ctrl-C."""
     from api import terminal
     from api.running import both_services
 
-    settings = settings_of(data, collector_port, server_port)
+    settings = settings_of(data, collector_port, server_port, workers)
     with both_services(settings) as services:
         services.wait_until_healthy()
         terminal.print_addresses(out, settings)
