@@ -17,10 +17,11 @@ from ingest.frame import FrameKind, encode_frame
 from ingest.frame_file import Broken, FrameFile
 from ingest.log_files import FILE_END, Entry, entry_bytes, read_records
 from ingest.log_writer import LogWriter
-from ingest.record import Act, Damage, Record, Request, encode_record
+from ingest.record import Act, Damage, Position, Record, Request, encode_record
 from tests.stories import NOON_US, FixedClock
 
 STREAM = "collector"
+FIRST_OPEN, FIRST_SEALED = "000000000001.open", "000000000001.log"
 EVERYTHING = 1 << 40
 
 
@@ -187,3 +188,37 @@ def _any_wound(chance: random.Random) -> Wound:
     ]
     length = chance.choice([1, 1, 1, 8, 60, 300])
     return Wound(chance.choice(kinds), chance.randrange(4), chance.randrange(2000), length)
+
+
+def write(log: Path, *bodies: bytes, max_file_bytes: int = 64 << 20) -> list[Position]:
+    """A collector takes these requests and stops."""
+    writer = LogWriter(log, STREAM, clock_us=FixedClock(), max_file_bytes=max_file_bytes)
+    positions = [writer.append(Request("POST", "/events", "", {}, "::1", body)) for body in bodies]
+    writer.close()
+    return positions
+
+
+def change(path: Path, at: int, new: bytes) -> None:
+    """Other bytes at a place of a file."""
+    data = path.read_bytes()
+    path.write_bytes(data[:at] + new + data[at + len(new) :])
+
+
+def flip(path: Path, at: int) -> None:
+    change(path, at, bytes([path.read_bytes()[at] ^ 0x40]))
+
+
+def told(log: Path) -> list[str | bytes]:
+    """What is read: bodies as bytes, acts and damage in words. The same in one go and in steps, and only once."""
+    entries = read_all(log)
+    assert read_in_steps(log) == entries
+    found = list[str | bytes]()
+    for _, _, what in entries:
+        if isinstance(what, Damage):
+            found.append(what.detail)
+        elif what.request is not None:
+            found.append(what.request.body)
+        else:
+            assert what.act is not None
+            found.append(what.act.act)
+    return found
