@@ -6,7 +6,6 @@ late stream, a retraction, a start) folds the whole ledger anew.
 
 from collections import deque
 from typing import NamedTuple
-from uuid import UUID
 
 import duckdb
 import numpy as np
@@ -15,8 +14,9 @@ import pyarrow as pa
 
 from ingest.message import Identity
 from warehouse.frames import registered, table_of
-from warehouse.identity import IdentityGraph, Link, LinkOutcome, founder_person_id
+from warehouse.identity import IdentityGraph, Link, LinkOutcome, founder_digest
 from warehouse.interning import Interned, NewIdentity
+from warehouse.message_columns import uuids
 from warehouse.statements import read_statement
 
 _Column = npt.NDArray[np.int64]
@@ -56,9 +56,18 @@ class Identities:
         """Fold the ledger into the graph; the tables are not touched."""
         self._graph = self._fold(connection)[0]
 
-    def person_id(self, new: NewIdentity) -> UUID:
-        """The public id of the person that this identity founds."""
-        return founder_person_id(self._salt, new.identity, new.incarnation)
+    def rows_of(self, new: list[NewIdentity]) -> pa.Table:
+        """New identities as rows, each with the public id of the person that it founds."""
+        digests = [founder_digest(self._salt, each.identity, each.incarnation) for each in new]
+        return pa.table(
+            {
+                "identity_id": pa.array([each.identity_id for each in new], pa.uint32()),
+                "identity_key": pa.array([each.identity.key for each in new], pa.string()),
+                "identity_value": pa.array([each.identity.value for each in new], pa.string()),
+                "incarnation": pa.array([each.incarnation for each in new], pa.uint32()),
+                "person_id": uuids(digests),
+            }
+        )
 
     def apply(
         self, interned: Interned, links: list[BatchLink], orders: list[str]

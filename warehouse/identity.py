@@ -52,10 +52,15 @@ def by_priority(identities: Iterable[Identity]) -> list[Identity]:
     return sorted(identities, key=lambda identity: priority(identity.key))
 
 
-def founder_person_id(salt: bytes, identity: Identity, incarnation: int) -> UUID:
-    """The public id of the person that this identity founds: a keyed hash, the same on every replay."""
+def founder_digest(salt: bytes, identity: Identity, incarnation: int) -> bytes:
+    """16 bytes that name the person that this identity founds: a keyed hash, the same on every replay."""
     name = f"{identity.key}\0{identity.value}\0{incarnation}".encode("utf-8", "surrogatepass")
-    return uuid_of(hashlib.blake2b(name, digest_size=16, key=salt).digest())
+    return hashlib.blake2b(name, digest_size=16, key=salt).digest()
+
+
+def founder_person_id(salt: bytes, identity: Identity, incarnation: int) -> UUID:
+    """The public id of the person that this identity founds."""
+    return uuid_of(founder_digest(salt, identity, incarnation))
 
 
 class Link(NamedTuple):

@@ -117,7 +117,8 @@ class _Issuer:
         self.unbound: list[tuple[int, int]] = []
         self._known = known
         self._next_id = next_id
-        self._pairs = pairs
+        keys, values = pairs["identity_key"].to_pylist(), pairs["identity_value"].to_pylist()
+        self._identities = list(map(Identity, keys, values))
         self._issued: dict[Identity, int] = {}
 
     def issue(
@@ -148,7 +149,7 @@ class _Issuer:
         return found
 
     def _issue(self, index: int, row: int, place: int) -> int:
-        identity = Identity(self._pairs["identity_key"][index].as_py(), self._pairs["identity_value"][index].as_py())
+        identity = self._identities[index]
         identity_id, self._next_id = self._next_id, self._next_id + 1
         incarnation = int(self._known.next_incarnation[index])
         self._known.next_incarnation[index] += 1
@@ -170,8 +171,7 @@ class _Issuer:
         identity_id = int(self._known.identity_id[index])
         self.unbound.append((identity_id, row))
         self._known.identity_id[index] = _NOBODY
-        identity = Identity(self._pairs["identity_key"][index].as_py(), self._pairs["identity_value"][index].as_py())
-        self._issued.pop(identity, None)
+        self._issued.pop(self._identities[index], None)
         # The twin's entry in `twin_id` of its counterpart is stale from here on: whoever is unbound is nobody's twin.
         self._known.twin_id[self._known.twin_id == identity_id] = _NOBODY
 

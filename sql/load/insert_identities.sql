@@ -10,8 +10,8 @@ select
     seen.last_seen_at,
     seen.log_order,
     new_identities.identity_id as founder_id,
-    cast(new_identities.person_id as uuid) as own_person_id,
-    cast(new_identities.person_id as uuid) as person_id,
+    new_identities.person_id as own_person_id,
+    new_identities.person_id,
 from new_identities
 inner join seen_identities as seen
     on new_identities.identity_id = seen.identity_id
