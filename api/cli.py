@@ -2,17 +2,35 @@
 
 import logging
 import sys
+from typing import Annotated
 
 import typer
 
-from api.commands import questions, services, upkeep
+from api.commands import plan, questions, replay, services, tail, upkeep
 from api.commands.common import one_sentence
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path."
 )
-for module in (services, questions, upkeep):  # in the order in which `onepath --help` lists them
+for module in (services, tail, questions, plan, upkeep, replay):  # in the order in which `onepath --help` lists them
     app.add_typer(module.commands)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"onepath {version('onepath')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """One identity, one path."""
 
 
 def main() -> None:

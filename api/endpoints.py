@@ -189,10 +189,15 @@ def _questions(server: ServerParts) -> APIRouter:
             return Status(found.watermark, measure_backlog(settings.log_folder, found.marks()))
 
     @router.get("/rejects")
-    def rejects(limit: Annotated[int, Query(ge=1, le=1000)] = 100, reason: str | None = None) -> list[dict[str, Any]]:
-        """What was refused and why, newest first; the original as text."""
+    def rejects(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        reason: str | None = None,
+        event_name: str | None = None,
+        protocol: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """What was refused and why, newest first; the original as text, null where it was dropped for the budget."""
         with snapshot() as found:
-            table = found.rejects(limit, reason)
+            table = found.rejects(limit, reason, event_name, protocol)
             return [dict(zip(table.column_names, row, strict=True)) for row in rows_of(table)]
 
     @router.get("/arrivals")

@@ -5,22 +5,32 @@ import json
 import logging
 import secrets
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from fastapi import FastAPI
 
 from api.board.pages import create_board
 from api.endpoints import create_api
 from api.guard import Guard
-from api.loading import LoadingStatus, LoadLoop, schedule_refresh
+from api.loading import LoadingStatus, LoadLoop, schedule_refresh, tell_loaded
+from api.logs import set_up_logs
+from api.planning import create_planning
+from api.readiness import create_readiness
+from api.refreshing import refresh_project
+from api.replaying import create_replaying
+from api.server_metrics import ServerMetrics, Timed, create_metrics
 from api.settings import SERVER_FILE, Settings, allowed_hosts, local_url
+from api.stopping import stopping
+from api.tailing import create_tailing
 from ingest.asgi import ASGIApp
-from models.stage_events import build_stage_events_sql
+from ingest.log_writer import system_clock_us
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadStage
-from warehouse.refresh import RefreshReport, has_touched, refresh_marts
+from warehouse.refresh import RefreshReport, has_touched
 from warehouse.warehouse import Warehouse
 
 logger = logging.getLogger("onepath.server")
@@ -33,9 +43,18 @@ class Server:
         self.settings = settings
         settings.data.mkdir(parents=True, exist_ok=True)
         self.warehouse = Warehouse(settings.warehouse_path, settings.project.project, settings.warehouse)
-        self._decoder = DecoderProcess()
-        loader = Loader(self.warehouse, settings.log_folder, settings.decode, decode=self._decoder, observe=observe)
-        self._load_loop = LoadLoop(loader, settings.warehouse.load_poll_s)
+        self.metrics = ServerMetrics()
+        self._decoder = DecoderProcess(partial(set_up_logs, settings.logs.format))
+        self.loader = Loader(
+            self.warehouse, settings.log_folder, settings.decode, decode=self._decoder, observe=observe
+        )
+        self._load_loop = LoadLoop(
+            self.loader,
+            settings.warehouse.load_poll_s,
+            self.metrics.observe_load,
+            self.metrics.count_failure,
+            partial(tell_loaded, self.warehouse, settings.log_folder),
+        )
         self._refreshing = threading.Lock()
         self._refresh_problem: str | None = None
         self.instance = secrets.token_hex(8)
@@ -49,7 +68,10 @@ class Server:
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:
         """Bring the marts up to date with what is loaded."""
         with self._refreshing:
-            return refresh_project(self.warehouse, self.settings, rebuild=rebuild)
+            began_s = time.perf_counter()
+            report = refresh_project(self.warehouse, self.settings, rebuild=rebuild)
+            self.metrics.observe_refresh(time.perf_counter() - began_s)
+            return report
 
     def refresh_if_touched(self) -> None:
         """The scheduled refresh: nothing to do when no load touched anything."""
@@ -82,13 +104,6 @@ class Server:
             self.warehouse.close()
 
 
-def refresh_project(warehouse: Warehouse, settings: Settings, *, rebuild: bool = False) -> RefreshReport:
-    """Refresh the marts with the stages as configured."""
-    return refresh_marts(
-        warehouse, lambda properties: build_stage_events_sql(settings.project.stages, properties), rebuild=rebuild
-    )
-
-
 def create_server(settings: Settings, observe: Callable[[LoadStage], None] = lambda _stage: None) -> ASGIApp:
     """The server's application. It opens the warehouse now and closes it at its shutdown."""
     server = Server(settings, observe)
@@ -100,5 +115,10 @@ def create_server(settings: Settings, observe: Callable[[LoadStage], None] = lam
 
     app = create_api(server, lifespan)
     app.include_router(create_board(server))
+    app.include_router(create_planning(server))
+    app.include_router(create_replaying(server))
+    app.include_router(create_tailing(settings, stopping.is_set))
+    app.include_router(create_readiness(server, system_clock_us))
+    app.include_router(create_metrics(server, server.metrics, system_clock_us))
     hosts = allowed_hosts(settings.server.host, settings.server.allowed_hosts)
-    return Guard(app, hosts, settings.server.token)
+    return Guard(Timed(app, server.metrics), hosts, settings.server.token)

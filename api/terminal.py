@@ -23,6 +23,11 @@ def print_json(out: Console, response: httpx.Response) -> None:
     out.file.write(json.dumps(response.json(), ensure_ascii=False, indent=2) + "\n")
 
 
+def print_json_value(out: Console, value: Any) -> None:
+    """A value as JSON, indented; safe to pipe."""
+    out.file.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
 def print_addresses(out: Console, settings: Settings) -> None:
     """Where to send events and where to click."""
     collector, server = settings.collector, settings.server
@@ -170,23 +175,6 @@ def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> No
 def print_watermark(out: Console, answer: dict[str, Any]) -> None:
     """How much of the log an answer holds."""
     out.print(f"data as of {answer['watermark'] or 'an empty log'}", style="dim", highlight=False)
-
-
-def print_rejects(out: Console, response: httpx.Response, as_json: bool) -> None:
-    """What was refused, newest first."""
-    if as_json:
-        print_json(out, response)
-        return
-    if not response.json():
-        out.print("No rejects.")
-    for reject in response.json():
-        names = [reject["protocol"], reject["record_type"], reject["event_name"]]
-        received_at = str(reject["received_at"])[:19].replace("T", " ")
-        head = plain_text(f"  {received_at} UTC  {' '.join(name for name in names if name)}")
-        out.print(Text.assemble((reject["reason"], "bold"), head), soft_wrap=True)
-        out.print(plain_text(f"    {reject['detail']}"), soft_wrap=True)
-        original = " ".join(reject["original"].split())
-        out.print(plain_text(f"    {original[:160]}{'…' if len(original) > 160 else ''}"), style="dim", soft_wrap=True)
 
 
 def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Commands for the person who runs it: refresh, rejects, doctor."""
+"""Commands for the person who runs it: refresh, rejects, arrivals, doctor."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -6,9 +6,12 @@ from urllib.parse import urlencode
 import typer
 
 from api.commands.common import AsJson, CollectorPort, Data, ServerPort, out, settings_to_ask
-from api.settings import read_settings
 
 commands = typer.Typer()
+
+Reason = Annotated[str | None, typer.Option("--reason", help="Only rejects of this reason.")]
+RejectedEvent = Annotated[str | None, typer.Option("--event", help="Only rejects of this event name.")]
+RejectedProtocol = Annotated[str | None, typer.Option("--protocol", help="Only rejects of this protocol.")]
 
 
 @commands.command()
@@ -32,27 +35,61 @@ def refresh(
 def rejects(
     data: Data = None,
     limit: Annotated[int, typer.Option("--limit", help="Most rejects to show.", min=1, max=1000)] = 20,
-    reason: Annotated[str | None, typer.Option("--reason", help="Only those of this reason.")] = None,
+    reason: Reason = None,
+    event: RejectedEvent = None,
+    protocol: RejectedProtocol = None,
+    is_full: Annotated[bool, typer.Option("--original", help="Print each original whole, JSON indented.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What was refused, and why, newest first."""
-    from api import terminal
+    """What was refused, and why: in kinds, then the newest."""
+    from api import reject_lines, terminal
+    from api.answering import answers
+    from api.asking import project_path
+    from api.originals import fill_originals
+
+    settings = settings_to_ask(data)
+    wanted = {"reason": reason, "event_name": event, "protocol": protocol}
+    query = {name: value for name, value in wanted.items() if value is not None}
+    with answers(settings) as (ask, backlog):
+        terminal.warn_of_backlog(backlog)
+        kinds = ask("GET", project_path(settings, "rejects/summary?" + urlencode(query))).json()
+        newest = ask("GET", project_path(settings, "rejects?" + urlencode({**query, "limit": limit}))).json()
+        if is_full:
+            fill_originals(ask, settings, newest)
+    if as_json:
+        terminal.print_json_value(out, {"kinds": kinds, "rejects": newest})
+        return
+    reject_lines.print_summary(out, kinds)
+    reject_lines.print_newest(out, newest, is_full=is_full)
+    if kinds:
+        reject_lines.print_next_step(out)
+
+
+@commands.command()
+def arrivals(data: Data = None, as_json: AsJson = False) -> None:
+    """What came, by protocol and record type, and what became of it: duplicates by cause, rejects by reason."""
+    from api import reject_lines, terminal
     from api.answering import answers
     from api.asking import project_path
 
     settings = settings_to_ask(data)
-    query = "rejects?" + urlencode({"limit": limit} | ({"reason": reason} if reason else {}))
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        response = ask("GET", project_path(settings, query))
-    terminal.print_rejects(out, response, as_json)
+        response = ask("GET", project_path(settings, "arrivals"))
+    if as_json:
+        terminal.print_json(out, response)
+    else:
+        reject_lines.print_arrivals(out, response.json())
 
 
 @commands.command()
 def doctor(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
     """Name every setting with its value and origin, and say how things stand."""
     from api import terminal
-    from api.doctor import examine
+    from api.doctor import examine, read_bearably
 
-    settings = read_settings(data, {"collector.port": collector_port, "server.port": server_port}, create=False)
-    terminal.print_doctor(out, settings, examine(settings))
+    ports = {"collector.port": collector_port, "server.port": server_port}
+    reading = read_bearably(data, ports)
+    terminal.print_doctor(out, reading.settings, examine(reading))
+    if reading.wrong:
+        raise typer.Exit(1)

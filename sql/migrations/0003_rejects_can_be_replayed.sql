@@ -1,6 +1,6 @@
 -- Purpose: rejects can be sent through again, and their originals have a budget.
 -- Grain: three columns of the table of rejects.
--- `is_last`: nothing of its record after it was read, so a mended record may yield more messages than this one.
+-- `is_last`: it stands at the end of what was read of its record, so a mended record may hold more messages after it.
 -- `kept_bytes`: how much of the original is kept here. `is_original_dropped`: it was emptied to keep the budget.
 alter table store.rejects add column is_last boolean default false;
 alter table store.rejects add column kept_bytes ubigint default 0;

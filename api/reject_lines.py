@@ -1,0 +1,125 @@
+"""Rejects, replays and arrivals on the terminal: what happened, and what to do next.
+
+What a sender wrote is shown as nothing but text, in its own script.
+"""
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from api.tables import new_table, plain_text
+
+_SUMMARY = ("reason", "protocol", "event", "count", "first seen (UTC)", "last seen (UTC)")
+_SHOWN_CHARS = 160
+
+
+def print_summary(out: Console, kinds: list[dict[str, Any]]) -> None:
+    """One line per kind of reject, each with its newest detail below."""
+    if not kinds:
+        out.print("No rejects.")
+        return
+    table = new_table(*_SUMMARY, right=("count",), unbroken=("reason", "count"))
+    for kind in kinds:
+        names = [kind["reason"], kind["protocol"], kind["event_name"] or "–"]
+        seen = [_moment(kind[name]) for name in ("first_received_at", "last_received_at")]
+        table.add_row(*map(plain_text, names), f"{kind['reject_count']:,}", *seen)
+        table.add_row("", "", Text.assemble("e.g. ", plain_text(kind["example"]), style="dim"), "", "", "")
+    out.print(table)
+
+
+def print_newest(out: Console, rejects: list[dict[str, Any]], *, is_full: bool) -> None:
+    """The newest rejects with their place in the log; with `is_full` each original whole."""
+    for reject in rejects:
+        names = [reject["protocol"], reject["record_type"], reject["event_name"]]
+        head = plain_text(f"  {_moment(reject['received_at'])} UTC  {' '.join(name for name in names if name)}")
+        out.print(Text.assemble((reject["reason"], "bold"), head), soft_wrap=True)
+        out.print(plain_text(f"    {reject['detail']}"), soft_wrap=True)
+        file, offset = f"{reject['log_file']:012d}", reject["log_offset"]
+        place = f"log {reject['stream']}/{file}, offset {offset}, message {reject['message_index']}"
+        out.print(plain_text(f"    {place}"), style="dim", soft_wrap=True)
+        if is_full:
+            _print_original(out, reject["original"])
+        else:
+            _print_beginning(out, reject)
+
+
+def print_next_step(out: Console) -> None:
+    """What to do about rejects."""
+    out.print(
+        "\nMend the sender, the plan or the setting that refused them; `onepath replay` then sends them through again "
+        "(`--dry-run` says what would come back).",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def print_replay(out: Console, report: dict[str, Any]) -> None:
+    """What became of the rejects that were sent through again."""
+    if not report["tried"]:
+        out.print("No rejects to replay.")
+        return
+    still = sum(report["still_rejected"].values())
+    verb = "Would send" if report["is_dry_run"] else "Sent"
+    out.print(
+        f"{verb} {report['tried']:,} rejects through again: {report['events']:,} events and {report['calls']:,} calls "
+        f"come back, {report['duplicates']:,} are duplicates, {still:,} are still refused.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for reason, count in sorted(report["still_rejected"].items(), key=lambda item: (-item[1], item[0])):
+        hint = "  (only its beginning was kept: it cannot come back)" if reason == "body_too_large" else ""
+        out.print(plain_text(f"  {count:,} {reason}{hint}"), soft_wrap=True)
+    for name, sentence in _REMARKS.items():
+        if report[name]:
+            out.print(plain_text(f"  {report[name]:,} {sentence}"), soft_wrap=True)
+
+
+_REMARKS = {
+    "resends": "resends accepted meanwhile give way to what came first, and count as duplicates",
+    "gone": "are of log files that are no longer there: they stay rejects",
+    "held": "free an identity, or carry one freed later: only `onepath replay --all` can put them in their place",
+}
+
+
+def print_arrivals(out: Console, arrivals: list[dict[str, Any]]) -> None:
+    """What came, by kind, and what became of it."""
+    if not arrivals:
+        out.print("Nothing has arrived.")
+        return
+    table = new_table("protocol", "record type", "outcome", "reason", "messages", right=("messages",))
+    for kind in arrivals:
+        names = [kind[name] or "–" for name in ("protocol", "record_type", "outcome", "reason")]
+        table.add_row(*map(plain_text, names), f"{kind['message_count']:,}")
+    table.add_section()
+    table.add_row("", "", "", "all", f"{sum(kind['message_count'] for kind in arrivals):,}")
+    out.print(table)
+
+
+def _moment(text: str) -> str:
+    return str(text)[:19].replace("T", " ")
+
+
+def _print_beginning(out: Console, reject: dict[str, Any]) -> None:
+    if reject["original"] is None:
+        shown = f"({reject['original_length']:,} bytes, dropped here to keep the budget; --original reads the log)"
+    else:
+        original = " ".join(reject["original"].split())
+        shown = f"{original[:_SHOWN_CHARS]}{'…' if len(original) > _SHOWN_CHARS else ''}"
+    out.print(plain_text(f"    {shown}"), style="dim", soft_wrap=True)
+
+
+def _print_original(out: Console, original: str | None) -> None:
+    for line in pretty(original).splitlines():
+        out.print(plain_text(f"    {line}"), soft_wrap=True)
+
+
+def pretty(original: str | None) -> str:
+    """An original as people read it: JSON indented, in its own script."""
+    if original is None:
+        return "(its log file is gone, and the original with it)"
+    try:
+        return json.dumps(json.loads(original), ensure_ascii=False, indent=2)
+    except ValueError:
+        return original

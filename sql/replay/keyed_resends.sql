@@ -1,0 +1,28 @@
+-- Purpose: accepted messages that came later than a message of this batch, under the same key. Reads `messages`.
+-- Grain: one row per message of the batch and accepted message.
+with accepted as (
+    select
+        event_id as message_id,
+        log_order,
+    from store.events
+    where dedupe_key is not null
+    union all
+    select
+        call_id as message_id,
+        log_order,
+    from store.calls
+    where dedupe_key is not null
+)
+
+select
+    messages."row",
+    accepted.log_order,
+from messages
+inner join accepted
+    on messages.message_id = accepted.message_id
+where
+    messages.dedupe_key is not null
+    and accepted.log_order > messages.log_order
+order by
+    messages."row",
+    accepted.log_order
