@@ -1,7 +1,10 @@
 """The services under test: real processes on one data folder, started again and again, killed without goodbye."""
 
+import atexit
+import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -10,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -33,9 +37,15 @@ def poll(what: str, look: Callable[[], bool], within_s: float = START_TIMEOUT_S,
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that stays free while its service is dead: below those that the kernel gives to outgoing connections.
+
+    From among them, a client dialling a dead service could be given that very port, and speak with itself.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -77,16 +87,11 @@ class Service:
         self._order = house.data.with_name(f"{house.data.name}-{name}-order")
         self._trace = house.data.with_name(f"{house.data.name}-{name}-trace")
         self._numbers = count(1)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        self.pid = 0
 
     @property
     def is_alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self.pid > 0 and _stat(self.pid)[:1] not in ([], ["Z"])
 
     def start(self) -> None:
         """A new life, with no order to die."""
@@ -102,9 +107,7 @@ class Service:
             clock=str(self._house.clock) if self._house.clock is not None else None,
             overrides=self._house.overrides,
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fault_launcher", msgspec.json.encode(errand).decode()]
-        )
+        self.pid = _launch(errand)
 
     def wait_until_healthy(self) -> None:
         """Return when it answers; it must not have died."""
@@ -128,9 +131,9 @@ class Service:
 
     def kill(self) -> None:
         """SIGKILL from outside; safe when it is dead already."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        if self.is_alive:
+            kill_process(self.pid)
+            poll(f"{self.name} is dead", lambda: not self.is_alive)
 
     def die_at(self, stage: str, times: int, within_s: float) -> str:
         """Let it kill itself at the n-th `stage` from now; returns where it died, "outside" when it was never there."""
@@ -138,16 +141,38 @@ class Service:
         draft = self._order.with_suffix(".draft")
         draft.write_bytes(msgspec.json.encode(order))
         draft.rename(self._order)
-        assert self._process is not None
-        try:
-            self._process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        deadline = time.monotonic() + within_s
+        while self.is_alive and time.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+        self.kill()
         return self._trace.read_text(encoding="utf-8") if self._trace.exists() else "outside"
 
     def decoder_pid(self) -> int | None:
         """The server's decoder child; None while there is none."""
         return next((pid for pid in _children(self.pid) if b"spawn_main" in _command(pid)), None)
+
+
+@cache
+def _launcher() -> "subprocess.Popen[bytes]":
+    """The process that all services are forked from, until this one ends."""
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "tests.fault_launcher"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+
+    def end() -> None:
+        launcher.communicate()
+
+    atexit.register(end)
+    return launcher
+
+
+def _launch(errand: Errand) -> int:
+    launcher = _launcher()
+    assert launcher.stdin is not None
+    assert launcher.stdout is not None
+    launcher.stdin.write(msgspec.json.encode(errand) + b"\n")
+    launcher.stdin.flush()
+    return int(launcher.stdout.readline())
 
 
 def is_working(pid: int) -> bool:
