@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity, Message, PropertyChange
@@ -275,3 +276,22 @@ def test_thousand_events_in_one_request_are_read() -> None:
     found = decoded(sensors(*events), DecodeSettings(max_messages=1000))
     assert [each.event_name for each in found.messages] == [f"e{number}" for number in range(1000)]
     assert not found.rejects
+
+
+@pytest.mark.parametrize(
+    ("lib", "properties", "address", "ip"),
+    [
+        ("js", {}, "203.0.113.7", "203.0.113.7"),
+        ("MiniProgram", {}, "203.0.113.7", "203.0.113.7"),
+        ("js", {"$ip": "198.51.100.1"}, "203.0.113.7", "198.51.100.1"),
+        ("python", {}, "203.0.113.7", None),
+        ("js", {}, "127.0.0.1", None),
+    ],
+)
+def test_the_event_of_a_device_tells_the_address_it_came_from(
+    lib: str, properties: dict[str, Any], address: str, ip: str | None
+) -> None:
+    sent = tracked("reach", lib={"$lib": lib, "$lib_version": "1"}, properties=properties)
+    request = msgspec.structs.replace(sensors(sent), remote_address=address)
+    (message,) = decoded(request).messages
+    assert message.properties.get("$ip") == ip

@@ -25,8 +25,12 @@ _EARLIEST_US, _LATEST_US = -62_000_000_000_000_000, 250_000_000_000_000_000
 class Reader:
     """Reads the messages of one request, turning what one of them raises into a reject of that one alone."""
 
-    def __init__(self, protocol: Protocol, received_at_us: int, settings: DecodeSettings) -> None:
+    def __init__(
+        self, protocol: Protocol, received_at_us: int, settings: DecodeSettings, remote_address: str = ""
+    ) -> None:
         self.protocol: Protocol = protocol
+        # The address that an event of a device came from; on the machine itself there is nothing to tell.
+        self.device_ip = None if remote_address.startswith(("127.", "::1")) else remote_address or None
         self.received_at_us = received_at_us
         self.settings = settings
         self.decoded = Decoded()
@@ -171,6 +175,13 @@ def id_text(value: Any) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return str(value) if isinstance(value, int) else None
+
+
+def with_ip(properties: dict[str, Any], source: Source | None, device_ip: str | None) -> dict[str, Any]:
+    """The properties of an event, with the address it came from unless it names one; a server's own says nothing."""
+    if device_ip is not None and source is not None and source != "server":
+        properties.setdefault("$ip", device_ip)
+    return properties
 
 
 def source_of(properties: dict[str, Any], by_sdk: Source | None) -> Source | None:

@@ -7,7 +7,7 @@ import msgspec
 from ingest.bodies import Item, json_items, lenient_json, object_members, plain_body, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, Source
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
 from ingest.write_keys import basic_user, query_value, with_key
@@ -30,6 +30,7 @@ SINGLE_PATHS = {
 }
 PATHS = BATCH_PATHS | SINGLE_PATHS.keys()
 
+_EVENT_CALLS = frozenset({"track", "page", "screen"})
 _SOURCES: dict[str, Source] = {
     "analytics.js": "web",
     "analytics-android": "app",
@@ -96,7 +97,7 @@ _ENVELOPE = msgspec.json.Decoder(Envelope)
 
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
     """All messages of one request; a body that is not what it promises becomes one reject."""
-    reader = Reader("segment", record.received_at_us, settings)
+    reader = Reader("segment", record.received_at_us, settings, request.remote_address)
     call = _call_of(request.path)
     try:
         body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
@@ -162,7 +163,7 @@ def _write_key(request: Request, opened: Envelope) -> str | None:
     return basic_user(request) or query_value(request, "writeKey")
 
 
-def _read_once(sent_at: Any) -> int | None | Unreadable:
+def _read_once(sent_at: Any) -> int | Unreadable | None:
     """The time that a batch was sent, for all its messages; one that is no time is their defect, not the batch's."""
     try:
         return read_time(sent_at, "sentAt")
@@ -171,7 +172,7 @@ def _read_once(sent_at: Any) -> int | None | Unreadable:
 
 
 def _interpret(
-    reader: Reader, index: int, item: Item, batch_sent_at: int | None | Unreadable, call: str | None
+    reader: Reader, index: int, item: Item, batch_sent_at: int | Unreadable | None, call: str | None
 ) -> Message:
     sent = read_struct(item, _FORM)
     record_type = call or sent.type or ""
@@ -190,6 +191,7 @@ def _interpret(
     sdk, sdk_version = _sdk(library) if isinstance(library, dict) else (None, None)
     user_id, anonymous_id = id_text(sent.user_id), id_text(sent.anonymous_id)
     properties = _event_properties(record_type, sent, context)
+    source = source_of(properties, _source(sdk, context))
     # By position: naming twenty fields costs as much as all the rest of this function.
     return Message(
         index,
@@ -206,10 +208,10 @@ def _interpret(
         content_hash,
         occurrence,
         _account_id(record_type, sent, context),
-        source_of(properties, _source(sdk, context)),
+        source,
         sdk,
         sdk_version,
-        properties,
+        with_ip(properties, source, reader.device_ip) if record_type in _EVENT_CALLS else {},
         False,  # is_unbind
         _change(record_type, sent, context),
     )
@@ -267,7 +269,7 @@ def _source(sdk: str | None, context: dict[str, Any]) -> Source | None:
 
 
 def _event_properties(record_type: str, sent: SegmentMessage, context: dict[str, Any]) -> dict[str, Any]:
-    if record_type not in ("track", "page", "screen"):
+    if record_type not in _EVENT_CALLS:
         return {}
     properties = without_nulls(sent.properties)
     for name, value in (("name", sent.name), ("category", sent.category)):

@@ -11,7 +11,7 @@ import msgspec
 from ingest.bodies import Item, json_items, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, PropertyOperation, Source
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.protocols.sensors_form import SensorsForm, read_form
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
@@ -68,7 +68,7 @@ _FORM = msgspec.json.Decoder(SensorsMessage)
 
 def decode(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
     """All messages of one request; a body that is not what it promises becomes one reject."""
-    reader = Reader("sensors", record.received_at_us, settings)
+    reader = Reader("sensors", record.received_at_us, settings, request.remote_address)
     form = SensorsForm()
     try:
         form = read_form(request, settings)
@@ -100,6 +100,7 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
     content_hash, occurrence = (None, 0) if dedupe_key is not None else reader.count_content(item)
     lib = sent.lib or {}
     sdk = id_text(properties.get("$lib") or lib.get("$lib"))
+    source = source_of(properties, _SOURCES.get(sdk.lower()) if sdk else None)
     # By position: naming twenty fields costs as much as all the rest of this function.
     return Message(
         index,
@@ -116,10 +117,10 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
         content_hash,
         occurrence,
         id_text(properties["account_id"]) if "account_id" in properties else None,
-        source_of(properties, _SOURCES.get(sdk.lower()) if sdk else None),
+        source,
         sdk,
         id_text(properties.get("$lib_version") or lib.get("$lib_version")),
-        properties if record_type in _EVENT_TYPES else {},
+        with_ip(properties, source, reader.device_ip) if record_type in _EVENT_TYPES else {},
         record_type == "track_id_unbind",
         None if record_type in _EVENT_TYPES else _change(sent, properties),
     )
