@@ -2,9 +2,14 @@
 
 import sys
 
-from bench import collecting, decoding, loading
+from bench import collecting, decoding, freshness, loading
 
-BENCHMARKS = {"decoding": decoding.run, "collecting": collecting.run, "loading": loading.run}
+BENCHMARKS = {
+    "decoding": decoding.run,
+    "collecting": collecting.run,
+    "loading": loading.run,
+    "freshness": freshness.run,
+}
 
 
 def main(names: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Loading: from the log to the public views, everything included, and from an answer to a query that sees the event.
+"""Loading: from the log to the public views, everything included.
 
 The peer is the decoder's own limit: msgspec reading the same bytes into structs. CPU seconds are those of the writer
 and its decoder process together.
