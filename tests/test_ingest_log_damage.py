@@ -72,7 +72,7 @@ wounds = st.lists(
 )
 
 
-@hypothesis_settings(max_examples=40)
+@hypothesis_settings(max_examples=40, deadline=None)  # each case restarts a collector, which waits for the disk
 @given(wounds=wounds)
 def test_what_is_whole_is_read_in_order_and_once_whatever_happened_to_the_rest(
     wounds: list[Wound], whole: WholeLog, tmp_path_factory: pytest.TempPathFactory
