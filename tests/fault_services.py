@@ -91,7 +91,8 @@ class Service:
 
     @property
     def is_alive(self) -> bool:
-        return self.pid > 0 and _stat(self.pid)[:1] not in ([], ["Z"])
+        # A killed process is gone when its last thread is; until then it still holds its port and its locks.
+        return self.pid > 0 and _stat(self.pid) != []
 
     def start(self) -> None:
         """A new life, with no order to die."""
