@@ -71,9 +71,10 @@ def load_once(requests: list[Request], *, ask: bool) -> tuple[float, float]:
         loader = Loader(warehouse, log, DecodeSettings(), decode=decoder)
         with asking(warehouse, ask=ask):
             began, began_cpu = time.perf_counter(), getrusage(RUSAGE_SELF)
-            loader.load_all()
+            loaded = sum(report.messages for report in loader.load_all())
             wall_s = time.perf_counter() - began
             spent = getrusage(RUSAGE_SELF)
+        assert loaded == len(requests) * BATCH, f"{loaded} of {len(requests) * BATCH} events were loaded"
         decoder_before = getrusage(RUSAGE_CHILDREN)
         decoder.close()
         decoder_after = getrusage(RUSAGE_CHILDREN)
