@@ -24,7 +24,8 @@ fuzz: .venv/ready
 
 # The clients of Node, browsers and mini programs, unmodified, against a real collector; the Python ones run with `make test`.
 test-sdks: .venv/ready tests/sdks/node_modules/.ready
-	$(BIN)/pytest -m 'sdks or not slow' -n 0 tests/test_sdks_python.py tests/test_sdks_node.py tests/test_sdks_browser.py $(ARGS)
+	$(BIN)/pytest -m 'sdks or not slow' -n 0 tests/test_sdks_python.py tests/test_sdks_node.py tests/test_sdks_browser.py \
+		tests/test_sdks_refusals.py $(ARGS)
 
 tests/sdks/node_modules/.ready: tests/sdks/package-lock.json tests/sdks/package.json
 	cd tests/sdks && npm ci --ignore-scripts

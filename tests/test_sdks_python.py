@@ -1,6 +1,8 @@
 """The Python clients, unmodified, against a real collector: what each meant to send is what the views show."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -36,3 +38,32 @@ def test_client_is_content_and_the_views_show_what_it_meant(told: Told, run: Run
 
 def test_nothing_was_refused_and_nobody_else_is_there(told: Told) -> None:
     judge_nothing_else(told.views, [story(run.name) for run in PYTHON_RUNS if not is_dry(run)])
+
+
+SPOILED: dict[str, Callable[[Views], Views]] = {
+    "an event is missing": lambda views: replace(views, events=views.events[1:]),
+    "an event is there twice": lambda views: replace(views, events=[*views.events, views.events[0]]),
+    "a value is another": lambda views: replace(
+        views, events=[row | {"properties": row["properties"] | {"channel": "?"}} for row in views.events]
+    ),
+    "a time is another": lambda views: replace(
+        views, events=[row | {"event_at": row["event_at"] + timedelta(milliseconds=1)} for row in views.events]
+    ),
+    "a call is missing": lambda views: replace(views, calls=views.calls[:-1]),
+    "a profile is empty": lambda views: replace(views, persons=[row | {"properties": None} for row in views.persons]),
+    "an identity is missing": lambda views: replace(
+        views, identities=[row for row in views.identities if row["identity_key"] != "$identity_anonymous_id"]
+    ),
+    "an account has no member": lambda views: replace(
+        views, accounts=[row | {"person_count": 0} for row in views.accounts]
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_the_judge_sees_that(told: Told, what: str) -> None:
+    spoiled = SPOILED[what](told.views)
+    with pytest.raises(AssertionError):
+        for run in PYTHON_RUNS:
+            if not is_dry(run):
+                judge(spoiled, story(run.name), told.said[run.name])

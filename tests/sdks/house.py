@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ def collecting(data: Path, **environment: str) -> Iterator[str]:
     command = [sys.executable, "-m", "api.cli", "collect", "--data", str(data), "--collector-port", str(port)]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment) as child:
         try:
-            _wait_until_healthy(port, child)
+            until(lambda: _is_healthy(port, child), "the collector answers")
             yield f"http://127.0.0.1:{port}"
         finally:
             child.send_signal(signal.SIGTERM)
@@ -137,13 +137,17 @@ def _reports(runs: Sequence[Run], child: subprocess.Popen[str]) -> dict[str, Jso
     return {run.name: report for run, report in zip(runs, reports, strict=True)}
 
 
-def _wait_until_healthy(port: int, child: subprocess.Popen[bytes]) -> None:
+def until(is_so: Callable[[], bool], what: str) -> None:
+    """Look again and again until it is so."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        assert child.poll() is None, "the collector ended at its start"
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.02)
-    raise AssertionError(f"the collector did not answer within {START_TIMEOUT_S} seconds")
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {START_TIMEOUT_S} seconds in vain for: {what}"
+        time.sleep(0.02)
+
+
+def _is_healthy(port: int, child: subprocess.Popen[bytes]) -> bool:
+    assert child.poll() is None, "the collector ended at its start"
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).is_success
+    except httpx.HTTPError:
+        return False

@@ -11,14 +11,18 @@ const storage = new Map();
 const requests = { open: 0, answered: 0, failed: 0 };
 const listeners = { show: [], hide: [] };
 
+// WeChat sets it for every request, and no mini program can change it.
+const REFERER = { referer: "https://servicewechat.com/wxschool0123456789/1/page-frame.html" };
+
 // As in WeChat: whatever the status, an answer is a success; only a broken connection fails.
 async function request({ url, method, data, header, success, fail }) {
   requests.open += 1;
   try {
-    const response = await fetch(url, { method, headers: header, body: method === "POST" ? data : undefined });
-    const body = await response.text();
+    const body = method === "POST" ? data : undefined;
+    const response = await fetch(url, { method, headers: { ...header, ...REFERER }, body });
+    const text = await response.text();
     requests.answered += 1;
-    if (success) success({ statusCode: response.status, data: body });
+    if (success) success({ statusCode: response.status, data: text });
   } catch (error) {
     requests.failed += 1;
     if (fail) fail(error);

@@ -33,7 +33,8 @@ tell(async (story, url, mode) => {
   submitter.subscribe(() => (delivered += 1), (error) => saying.failed(error));
   for (const step of story.steps) tellStep(client, saying, story, step);
   if (batching) await waitUntil(() => handedOver * batching.count >= saying.messages.length, "the last batch");
-  await waitUntil(() => saying.failures.length > 0 || delivered === handedOver, "the answers");
+  await waitUntil(() => !submitter.dataQueue.hasData && !submitter.dataQueue.executing, "the answers");
+  if (delivered !== handedOver) saying.failed(`${delivered} of ${handedOver} requests delivered`);
   return saying;
 });
 
