@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo up test test-faults fuzz test-sdks lint lock clean
+.PHONY: demo up test test-faults fuzz test-sdks bench lint lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -21,6 +21,10 @@ test-faults: .venv/ready
 # 100,000 mutations of recorded requests over every endpoint. ARGS="--requests 5000 --seed 7", or "--seed 7 --only 42" for one of them
 fuzz: .venv/ready
 	$(BIN)/python -m tests.fuzz_run $(ARGS)
+
+# Beside peers and limits, medians and ratios: all of them, or ARGS="collecting" by name. Needs wrk (apt install wrk).
+bench: .venv/ready
+	$(BIN)/python -m bench $(ARGS)
 
 # The clients of Node, browsers and mini programs, unmodified, against a real collector; the Python ones run with `make test`.
 test-sdks: .venv/ready tests/sdks/node_modules/.ready
