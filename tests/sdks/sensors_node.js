@@ -1,12 +1,6 @@
 // Drives the Node client of Sensors Analytics; its submitter says what was delivered. One mode per process: the
 // client submits once only.
 
-const http = require("http");
-
-// Back-to-back posts of this client fail over kept-alive connections of a newer Node ("socket hang up"), whoever
-// answers; an application on such a Node needs this line too.
-http.globalAgent = new http.Agent({ keepAlive: false });
-
 const SensorsAnalytics = require("sa-sdk-node");
 const { version } = require("sa-sdk-node/package.json");
 const { Saying, nativeValues, tell, waitUntil, without } = require("./saying.js");
