@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.log_files import entry_bytes, list_streams, read_records
+from ingest.log.files import entry_bytes, list_streams, read_records
 from warehouse.watermark import StreamMark, Watermark
 
 

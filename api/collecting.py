@@ -14,11 +14,11 @@ from api.metrics import CollectorMetrics, include_collector_metrics, publishing
 from api.native_docs import describe_native_endpoint
 from api.settings import Settings, allowed_hosts
 from api.webhook_files import require_secrets
-from ingest.asgi import ASGIApp
-from ingest.collector import Collector
-from ingest.log_status import LogStatus, WriterLimits
-from ingest.log_writer import LogWriter, WriteStage
-from ingest.meters import CollectorMeters
+from ingest.log.status import LogStatus, WriterLimits
+from ingest.log.writer import LogWriter, WriteStage
+from ingest.receiving.asgi import ASGIApp
+from ingest.receiving.collector import Collector
+from ingest.receiving.meters import CollectorMeters
 from ingest.settings import CollectorSettings
 
 COLLECTOR_TITLE = "Onepath collector"

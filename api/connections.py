@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.stopping import StoppableServer
-from ingest.asgi import HANG_UP
+from ingest.receiving.asgi import HANG_UP
 
 # In the state that the application gives at its start: called for each connection that is dropped as too slow.
 ON_SLOW_REQUEST = "on_slow_request"

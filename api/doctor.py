@@ -14,7 +14,7 @@ from api.asking import project_path, running_server
 from api.errors import ApiError, SettingsError
 from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, local_url, read_settings
 from ingest.errors import IngestError
-from ingest.log_files import list_files, list_streams
+from ingest.log.files import list_files, list_streams
 from warehouse.errors import WarehouseError
 
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 
-from ingest.asgi import ASGIApp, Receive, Scope, Send
+from ingest.receiving.asgi import ASGIApp, Receive, Scope, Send
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
 

@@ -6,8 +6,8 @@ Reads at most so many bytes of what is not loaded; where there is more, what was
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.loaded import measure_backlog_bytes
-from ingest.log_files import entry_bytes, list_streams, read_records
+from ingest.log.files import entry_bytes, list_streams, read_records
+from ingest.log.loaded import measure_backlog_bytes
 from warehouse.watermark import StreamMark, Watermark
 
 # Enough for an exact count in quiet times, and some ten milliseconds of reading at worst.

@@ -10,7 +10,7 @@ from typing import Literal
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from ingest.loaded import write_loaded
+from ingest.log.loaded import write_loaded
 from warehouse.load import Loader, LoadReport
 from warehouse.warehouse import Warehouse
 

@@ -26,9 +26,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector as MetricsCollector
 
-from ingest.log_files import list_files
-from ingest.log_writer import LogWriter
-from ingest.meters import (
+from ingest.log.files import list_files
+from ingest.log.writer import LogWriter
+from ingest.receiving.meters import (
     HUNG_UP,
     CollectorMeters,
     Histogram,

@@ -17,7 +17,7 @@ from api.planning import create_planning
 from api.refreshing import refresh_project
 from api.replaying import create_replaying
 from api.settings import Settings
-from ingest.asgi import ASGIApp
+from ingest.receiving.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadReport
 from warehouse.refresh import RefreshReport

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from api.errors import ApiError
 from ingest.acts import append_act
-from ingest.plan import FORCE_DELAY_US, SET_PLAN, Plan, plan_values
-from ingest.plan_reading import read_plan_text
+from ingest.plan.plan import FORCE_DELAY_US, SET_PLAN, Plan, plan_values
+from ingest.plan.reading import read_plan_text
 from ingest.record import Act
 
 _EPOCH = datetime.fromtimestamp(0, UTC)

@@ -14,8 +14,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 from api.endpoints import ServerParts
 from api.plan_files import AppliedPlan, PlanFile, apply_plan
 from ingest.errors import PlanError
-from ingest.plan import plan_values
-from ingest.plan_reading import read_plan
+from ingest.plan.plan import plan_values
+from ingest.plan.reading import read_plan
 from models.catalog import CatalogAnswer, CatalogQuestion, answer_catalog
 from models.plan_check import PlanCheck, check_plan
 from models.plan_draft import draft_plan

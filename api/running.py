@@ -16,7 +16,7 @@ from api.connections import Connection, ConnectionServer
 from api.errors import ApiError
 from api.settings import Settings, local_url
 from api.stopping import StoppableServer
-from ingest.asgi import ASGIApp
+from ingest.receiving.asgi import ASGIApp
 
 START_TIMEOUT_S = 60.0
 # Answers under way when a service is stopped may take this long; then their statements are interrupted.

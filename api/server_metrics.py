@@ -24,8 +24,8 @@ from api.endpoints import ServerParts
 from api.lag import measure_lag
 from api.metrics import CONTENT_TYPE, Families, Kind
 from api.readiness import judge_readiness
-from ingest.asgi import ASGIApp, Receive, Scope, Send
 from ingest.errors import IngestError
+from ingest.receiving.asgi import ASGIApp, Receive, Scope, Send
 from warehouse.errors import WarehouseError
 from warehouse.load import LoadReport
 from warehouse.snapshot import DuckDBSnapshot

@@ -26,8 +26,8 @@ from api.server_metrics import ServerMetrics, Timed, create_metrics
 from api.settings import SERVER_FILE, Settings, allowed_hosts, local_url
 from api.stopping import stopping
 from api.tailing import create_tailing
-from ingest.asgi import ASGIApp
-from ingest.log_writer import system_clock_us
+from ingest.log.writer import system_clock_us
+from ingest.receiving.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadStage
 from warehouse.refresh import RefreshReport, has_touched

@@ -16,7 +16,7 @@ from api.errors import SettingsError
 from api.project_file import PROJECT_FIELDS, ProjectFile, read_project_file
 from api.webhook_files import read_webhooks
 from ingest.errors import UntrustedProxies
-from ingest.remote_address import TrustedProxies
+from ingest.receiving.remote_address import TrustedProxies
 from ingest.settings import CollectorSettings, DecodeSettings, setting
 from warehouse.settings import WarehouseSettings
 

@@ -14,8 +14,8 @@ import msgspec
 
 from api.errors import SettingsError
 from ingest.errors import MappingError
-from ingest.mapping import Condition, Constant, MessageMapping, Path, Signature, Value, Webhook
 from ingest.message import SOURCES
+from ingest.protocols.mapping import Condition, Constant, MessageMapping, Path, Signature, Value, Webhook
 
 FOLDER_NAME = "webhooks"
 _LINE = re.compile(r"line (\d+)")

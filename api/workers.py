@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from api.running import ServiceFailed, bind, end_by_signal, serve_on
 from api.settings import Settings
-from ingest.asgi import ASGIApp
+from ingest.receiving.asgi import ASGIApp
 
 logger = logging.getLogger("onepath.workers")
 

@@ -16,7 +16,7 @@ from statistics import median
 from bench.decoding import read_typed
 from bench.events import FAMILIES
 from bench.timing import ROUNDS, cpu_seconds, show
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 from warehouse.decoder import DecoderProcess

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request
 
-from ingest.asgi import Receive, Scope, Send
+from ingest.receiving.asgi import Receive, Scope, Send
 
 fastapi_app = FastAPI()
 

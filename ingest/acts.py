@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from ingest.errors import LogInUse
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from ingest.record import Act
 
 STREAM = "operator"

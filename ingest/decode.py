@@ -8,7 +8,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from ingest.answers import (
+from ingest.errors import PlanError, Unreadable
+from ingest.message import Decoded, Protocol, Reject
+from ingest.plan.plan import SET_PLAN
+from ingest.plan.reading import read_plan
+from ingest.protocols import native, segment, sensors, webhook
+from ingest.protocols.answers import (
     answer_native,
     answer_segment,
     answer_sensors,
@@ -17,12 +22,7 @@ from ingest.answers import (
     answer_webhook,
     nothing_here,
 )
-from ingest.endpoint import GET_OR_POST, Endpoint
-from ingest.errors import PlanError, Unreadable
-from ingest.message import Decoded, Protocol, Reject
-from ingest.plan import SET_PLAN
-from ingest.plan_reading import read_plan
-from ingest.protocols import native, segment, sensors, webhook
+from ingest.protocols.endpoint import GET_OR_POST, Endpoint
 from ingest.protocols.reading import Reader
 from ingest.record import CutBody, Damage, Record, Request
 from ingest.settings import DecodeSettings

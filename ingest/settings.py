@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ingest.mapping import Webhook
+from ingest.protocols.mapping import Webhook
 
 T = TypeVar("T")
 

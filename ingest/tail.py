@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.decode import decode, refuse_damage
-from ingest.log_files import list_files, list_streams, read_records
+from ingest.log.files import list_files, list_streams, read_records
 from ingest.message import Message, Reject
 from ingest.record import Act, Damage, Position, Record
 from ingest.settings import DecodeSettings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Literal
 
-from ingest.plan import READ_BY_ONEPATH, Plan, PlanType, PropertyRule, PropertyRules
+from ingest.plan.plan import READ_BY_ONEPATH, Plan, PlanType, PropertyRule, PropertyRules
 from models.answers import SqlStatement
 from models.catalog import CatalogAnswer, CatalogQuestion, SeenEvent, SeenProperty, answer_catalog
 from models.plan_check_sql import (

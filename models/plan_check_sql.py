@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from ingest.plan import PropertyRule
+from ingest.plan.plan import PropertyRule
 from models.catalog_sql import property_column
 from models.sql import fragment, render, select
 

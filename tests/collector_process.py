@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from ingest.decode import decode
-from ingest.log_files import list_streams, read_records
+from ingest.log.files import list_streams, read_records
 from ingest.record import Record
 from ingest.settings import DecodeSettings
 from tests.fault_services import free_port

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from ingest.asgi import Receive, Scope, Send
-from ingest.collector import Collector
-from ingest.log_files import read_records
-from ingest.log_writer import LogWriter, WriteStage
+from ingest.log.files import read_records
+from ingest.log.writer import LogWriter, WriteStage
+from ingest.receiving.asgi import Receive, Scope, Send
+from ingest.receiving.collector import Collector
 from ingest.record import Record, Request
 from ingest.settings import CollectorSettings, DecodeSettings
 from tests.stories import FixedClock, StoryLog

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ingest.frame import FrameKind
-from ingest.log_writer import LogWriter
+from ingest.log.frame import FrameKind
+from ingest.log.writer import LogWriter
 from ingest.record import Damage, Request
 from ingest.settings import DecodeSettings
 from tests.fault_clients import AT_MS, client_post

@@ -60,14 +60,14 @@ class KillAt:
 
 def shifted_clock(shift: Path) -> Callable[[], int]:
     """The system's clock, moved by the microseconds that the file says at each look."""
-    from ingest.log_writer import system_clock_us
+    from ingest.log.writer import system_clock_us
 
     return lambda: system_clock_us() + int(shift.read_text(encoding="ascii"))
 
 
 def set_clock(clock_us: Callable[[], int]) -> None:
     """Give every log writer of this process another clock: the collector offers none to set, its writer does."""
-    from ingest.log_writer import LogWriter
+    from ingest.log.writer import LogWriter
 
     defaults = LogWriter.__init__.__kwdefaults__
     assert defaults is not None

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from api.offline import open_offline
 from api.settings import Settings
 from ingest.decode import decode, find_endpoint, recognise
-from ingest.log_files import list_streams, read_records
+from ingest.log.files import list_streams, read_records
 from ingest.record import Record
 from tests.fuzz_requests import Sent, open_layers
 from tests.fuzz_sending import Answered, number_of

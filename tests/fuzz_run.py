@@ -23,8 +23,8 @@ from rich.table import Table
 
 from api.collecting import create_collector
 from api.settings import Settings, read_settings
-from ingest.mapping import Condition, MessageMapping, Webhook
-from ingest.mapping import Path as JsonPath
+from ingest.protocols.mapping import Condition, MessageMapping, Webhook
+from ingest.protocols.mapping import Path as JsonPath
 from tests.fuzz_account import Account, Finding, folder_bytes
 from tests.fuzz_mutations import mutate
 from tests.fuzz_requests import CAPTURES, Sent, native_requests, other_requests, read_captures

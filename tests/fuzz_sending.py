@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from ingest.asgi import ASGIApp
+from ingest.receiving.asgi import ASGIApp
 from tests.fuzz_requests import Sent
 
 CONCURRENT = 64

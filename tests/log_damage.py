@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from ingest.frame import FrameKind, encode_frame
-from ingest.frame_file import Broken, FrameFile
-from ingest.log_files import FILE_END, Entry, entry_bytes, read_records
-from ingest.log_writer import LogWriter
+from ingest.log.files import FILE_END, Entry, entry_bytes, read_records
+from ingest.log.frame import FrameKind, encode_frame
+from ingest.log.frame_file import Broken, FrameFile
+from ingest.log.writer import LogWriter
 from ingest.record import Act, Damage, Position, Record, Request, encode_record
 from tests.stories import NOON_US, FixedClock
 

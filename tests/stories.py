@@ -16,8 +16,8 @@ from urllib.parse import quote
 import msgspec
 
 from ingest.decode import decode
-from ingest.frame import FrameKind, encode_frame
-from ingest.log_files import OPEN_SUFFIX, Opening, file_path
+from ingest.log.files import OPEN_SUFFIX, Opening, file_path
+from ingest.log.frame import FrameKind, encode_frame
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded
 from ingest.record import Act, Record, Request, encode_record
 from ingest.settings import DecodeSettings

@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from api.cli import main
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from ingest.record import Request
 
 PERSON = {"$identity_login_id": "teacher-1"}

@@ -27,7 +27,7 @@ from api.endpoints import create_api
 from api.loading import LoadingStatus
 from api.project_file import FILE_NAME
 from api.settings import Settings, read_settings
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from ingest.record import Request
 from models.retention import RetentionCohort
 from tests.browser import Visit, open_browser, visit

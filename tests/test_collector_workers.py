@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from api.settings import read_settings
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from tests.collector_process import DEADLINE_S, CollectorProcess, collecting, until
 from tests.fault_services import free_port
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from api.offline import open_offline
-from ingest.log_files import read_records
+from ingest.log.files import read_records
 from ingest.record import Record
 from tests.fault_clients import Line, native_post, segment_post, sensors_post
 from tests.fault_services import House

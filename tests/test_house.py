@@ -76,7 +76,7 @@ def test_only_ingest_writes_the_log_and_only_api_reads_the_environment() -> None
                 assert "os.environ" not in text, path
                 assert "getenv" not in text, path
             if room in ("warehouse", "models"):
-                assert "ingest.log_writer" not in set(imports(path)), path
+                assert "ingest.log.writer" not in set(imports(path)), path
                 assert not {"fastapi", "starlette", "httpx"} & {top(name) for name in imports(path)}, path
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingest.log_writer import WriteStage
+from ingest.log.writer import WriteStage
 from ingest.record import Request
 from tests.collectors import Running
 from tests.stories import (
@@ -222,7 +222,7 @@ def test_unwritable_log_refuses_as_the_client_understands_it_and_keeps_nothing(
         def fail(_descriptor: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        disk.setattr("ingest.open_file._sync_data", fail)
+        disk.setattr("ingest.log.open_file._sync_data", fail)
         answer = collector.send(request_)
     assert (answer.status_code, answer.headers.get("retry-after")) == (status, retry_after)
     assert (answer.json()["status"], answer.json()["code"]) == ("unavailable", "disk_full")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import LogInUse, LogUnavailable
-from ingest.frame_file import FrameFile
-from ingest.log_files import list_files, list_streams, read_records
-from ingest.log_repair import survey_file
-from ingest.log_writer import LogWriter, WriteStage
+from ingest.log.files import list_files, list_streams, read_records
+from ingest.log.frame_file import FrameFile
+from ingest.log.repair import survey_file
+from ingest.log.writer import LogWriter, WriteStage
 from ingest.record import Act, Position, Record, Request
 from tests.stories import NOON_US, FixedClock, post
 
@@ -195,7 +195,7 @@ def test_failed_write_refuses_the_waiting_and_leaves_nothing_of_them(
                 return fail()
             return real_write(descriptor, data[: len(data) // 2], offset)
 
-        disk.setattr(f"ingest.open_file.{broken}", write_half if broken == "os.pwrite" else fail)
+        disk.setattr(f"ingest.log.open_file.{broken}", write_half if broken == "os.pwrite" else fail)
         with pytest.raises(LogUnavailable, match="No space left on device"):
             writer.append(request("refused"))
         with pytest.raises(LogUnavailable):
@@ -219,7 +219,7 @@ def test_reader_that_saw_a_refused_record_goes_on(tmp_path: Path, monkeypatch: p
         raise OSError(errno.EIO, "I/O error")
 
     with monkeypatch.context() as disk:
-        disk.setattr("ingest.open_file._sync_data", read_then_fail)
+        disk.setattr("ingest.log.open_file._sync_data", read_then_fail)
         with pytest.raises(LogUnavailable):
             writer.append(request("refused"))
     assert bodies(tmp_path) == ["kept"]
@@ -241,7 +241,7 @@ def test_disk_that_fails_while_a_file_is_sealed_costs_no_acknowledged_record(
         def fail(_folder: Path) -> None:
             raise OSError(errno.EIO, "I/O error")
 
-        disk.setattr("ingest.open_file.sync_folder", fail)
+        disk.setattr("ingest.log.open_file.sync_folder", fail)
         with pytest.raises(LogUnavailable):
             writer.append(request("b"))
         with pytest.raises(LogUnavailable):
@@ -261,7 +261,7 @@ def test_stopping_on_a_broken_disk_leaves_a_log_that_the_next_start_repairs(
         def fail(_descriptor: int) -> None:
             raise OSError(errno.EIO, "I/O error")
 
-        disk.setattr("ingest.open_file._sync_data", fail)
+        disk.setattr("ingest.log.open_file._sync_data", fail)
         with pytest.raises(LogUnavailable):
             writer.append(request("refused"))
         writer.close()

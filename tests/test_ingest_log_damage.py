@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ingest.frame import FRAME_OVERHEAD, FrameKind, encode_frame
-from ingest.frame_file import FrameFile
-from ingest.log_files import read_records
-from ingest.log_repair import repair_tail
-from ingest.log_writer import LogWriter
+from ingest.log.files import read_records
+from ingest.log.frame import FRAME_OVERHEAD, FrameKind, encode_frame
+from ingest.log.frame_file import FrameFile
+from ingest.log.repair import repair_tail
+from ingest.log.writer import LogWriter
 from ingest.record import Act, Damage, Record, encode_record
 from tests.log_damage import (
     FIRST_OPEN,
@@ -139,7 +139,7 @@ def test_the_way_behind_damage_is_found_with_few_checksums_in_bodies_made_to_mis
         checked.append(len(data))
         return int(checksum(data, start))
 
-    monkeypatch.setattr("ingest.frame.zlib.crc32", count)
+    monkeypatch.setattr("ingest.log.frame.zlib.crc32", count)
     entries = list(read_records(tmp_path, STREAM, 0, 0, 1 << 30))
     assert [isinstance(what, Damage) for _, _, what in entries] == [True, False, False, False]
     assert len(checked) < 20

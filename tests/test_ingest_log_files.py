@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import LogDamaged, LogUnreadable
-from ingest.frame import FORMAT_VERSION, FrameKind, UnknownFormat, encode_frame, read_frames
-from ingest.frame_file import CHUNK_BYTES
-from ingest.loaded import write_loaded
-from ingest.log_files import FILE_END, KEPT_DAMAGE_BYTES, read_records
-from ingest.log_writer import LogWriter
+from ingest.log.files import FILE_END, KEPT_DAMAGE_BYTES, read_records
+from ingest.log.frame import FORMAT_VERSION, FrameKind, UnknownFormat, encode_frame, read_frames
+from ingest.log.frame_file import CHUNK_BYTES
+from ingest.log.loaded import write_loaded
+from ingest.log.writer import LogWriter
 from ingest.record import Damage, Position, Record
 from tests.log_damage import FIRST_OPEN, FIRST_SEALED, STREAM, change, flip, read_all, told, write
 from tests.stories import FixedClock
@@ -199,7 +199,7 @@ def test_no_more_is_read_than_was_asked_for_and_one_frame(tmp_path: Path, monkey
         read.append(len(data))
         return data
 
-    monkeypatch.setattr("ingest.frame_file.os.pread", count)
+    monkeypatch.setattr("ingest.log.frame_file.os.pread", count)
     entries = list(read_records(tmp_path, STREAM, 1, 0, 200_000))
     assert len(entries) == 4
     assert sum(read) < 200_000 + 60_000 + 1000

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from ingest.decode import decode
 from ingest.errors import PlanError
-from ingest.judge import Judge, Verdict
 from ingest.message import Message, PropertyChange, PropertyOperation, PropertyTarget
-from ingest.plan import MODES, PLAN_TYPES, Plan, PlanMode, plan_values
-from ingest.plan_reading import read_plan, read_plan_text
+from ingest.plan.judge import Judge, Verdict
+from ingest.plan.plan import MODES, PLAN_TYPES, Plan, PlanMode, plan_values
+from ingest.plan.reading import read_plan, read_plan_text
+from ingest.plan.sifting import sift
 from ingest.record import Record
 from ingest.settings import DecodeSettings
-from ingest.sifting import sift
 from tests.stories import NOON_US, decoded, event, login, native, segment, sensors, tracked
 from warehouse.properties import Misfit, PropertyType, fit
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import LogUnavailable, RefusalReason
-from ingest.loaded import LoadedMark, measure_backlog_bytes, read_loaded, write_loaded
-from ingest.log_files import read_records
-from ingest.log_status import WriterLimits
-from ingest.log_writer import LogWriter, WriteStage
+from ingest.log.files import read_records
+from ingest.log.loaded import LoadedMark, measure_backlog_bytes, read_loaded, write_loaded
+from ingest.log.reserve import RESERVE_NAME
+from ingest.log.status import WriterLimits
+from ingest.log.writer import LogWriter, WriteStage
 from ingest.record import Record, Request
-from ingest.reserve import RESERVE_NAME
 from tests.small_disk import fill, small_disk
 from tests.stories import FixedClock, post
 
@@ -35,7 +35,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _tended_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.log_writer.TEND_EVERY_S", 0.02)
+    monkeypatch.setattr("ingest.log.writer.TEND_EVERY_S", 0.02)
 
 
 def until(is_so: Callable[[], bool]) -> None:

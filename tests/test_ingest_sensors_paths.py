@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.answers import PIXEL
+from ingest.protocols.answers import PIXEL
 from tests.collectors import Running
 from tests.stories import decoded, post, sensors, tracked
 

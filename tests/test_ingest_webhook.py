@@ -13,8 +13,8 @@ import pytest
 
 from api.errors import SettingsError
 from api.webhook_files import read_webhooks, require_secrets
-from ingest.mapping import Webhook
 from ingest.message import Decoded, Identity, PropertyChange, message_id
+from ingest.protocols.mapping import Webhook
 from ingest.record import CutBody, Position, Request
 from ingest.settings import DecodeSettings
 from tests.collectors import Running

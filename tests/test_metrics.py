@@ -17,9 +17,9 @@ from api.metrics import COLLECTOR_METRICS, CollectorMetrics
 from api.server_metrics import SERVER_METRICS
 from api.serving import create_server
 from api.settings import Settings, read_settings
-from ingest.asgi import ASGIApp
-from ingest.log_writer import LogWriter
-from ingest.meters import SNAPSHOT_NAME, CollectorMeters
+from ingest.log.writer import LogWriter
+from ingest.receiving.asgi import ASGIApp
+from ingest.receiving.meters import SNAPSHOT_NAME, CollectorMeters
 from tests.stories import NOON_US, SECOND_US, StoryLog, event, login, native
 
 DOCS = Path(__file__).parent.parent / "docs" / "operations" / "metrics.md"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.plan import plan_values
-from ingest.plan_reading import read_plan
+from ingest.plan.plan import plan_values
+from ingest.plan.reading import read_plan
 from models.catalog import CatalogAnswer, CatalogQuestion, SeenProperty, SeenSdk, SeenType, answer_catalog
 from models.errors import QuestionError
 from models.plan_check import PlanCheck, check_plan

@@ -12,9 +12,9 @@ import pytest
 from api.commands.common import settings_of
 from ingest.acts import STREAM, append_act
 from ingest.errors import LogInUse
-from ingest.log_writer import LogWriter
-from ingest.plan import SET_PLAN
-from ingest.plan_reading import read_plan_text
+from ingest.log.writer import LogWriter
+from ingest.plan.plan import SET_PLAN
+from ingest.plan.reading import read_plan_text
 from ingest.record import Act
 from tests.stories import event, login, native
 from tests.test_api import House

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest

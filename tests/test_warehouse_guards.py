@@ -10,8 +10,8 @@ import pytest
 
 from api.asking import running_server
 from api.settings import SERVER_FILE, read_settings
-from ingest.log_files import read_records
-from ingest.log_writer import LogWriter
+from ingest.log.files import read_records
+from ingest.log.writer import LogWriter
 from ingest.settings import DecodeSettings
 from tests.stories import PROJECT, StoryLog, contents, device, event, load_story, loader_of, native, new_warehouse, rows
 from warehouse.errors import WrongSalt

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingest.plan import FORCE_DELAY_US, SET_PLAN
+from ingest.plan.plan import FORCE_DELAY_US, SET_PLAN
 from ingest.record import Act
 from tests.stories import (
     NOON_US,

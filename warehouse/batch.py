@@ -12,13 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.decode import decode, refuse_damage
-from ingest.judge import Judge
-from ingest.log_files import entry_bytes, list_streams, read_records
+from ingest.log.files import entry_bytes, list_streams, read_records
 from ingest.message import Decoded, Reject
-from ingest.plan import SET_PLAN
+from ingest.plan.judge import Judge
+from ingest.plan.plan import SET_PLAN
+from ingest.plan.sifting import sift
 from ingest.record import Act, Damage, Position, Record
 from ingest.settings import DecodeSettings
-from ingest.sifting import sift
 from warehouse.chosen import ChosenRecord, read_chosen
 from warehouse.message_columns import MessageColumns, log_order
 from warehouse.plans import AppliedPlans, PlanHistory

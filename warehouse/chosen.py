@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import LogDamaged
-from ingest.log_files import Entry, read_records
+from ingest.log.files import Entry, read_records
 from ingest.message import Decoded
 from ingest.record import Damage, Position, Record
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from ingest.log_files import LogExtent, log_extent
+from ingest.log.files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
 from warehouse.chosen import ChosenRecord

@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ingest.judge import Judge
-from ingest.plan import FORCE_DELAY_US, SET_PLAN, Plan
-from ingest.plan_reading import read_plan
+from ingest.plan.judge import Judge
+from ingest.plan.plan import FORCE_DELAY_US, SET_PLAN, Plan
+from ingest.plan.reading import read_plan
 from warehouse.reader import Snapshot
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.log_files import list_files, list_streams, sync_folder
+from ingest.log.files import list_files, list_streams, sync_folder
 from ingest.settings import DecodeSettings
 from warehouse.load import Decoder, Loader, LoadReport
 from warehouse.project import Project

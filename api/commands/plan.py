@@ -34,7 +34,7 @@ def show(data: Data = None, as_json: AsJson = False) -> None:
     """The plan in force, who applied it and when, and what deviated."""
     from api import terminal
     from api.plan_tables import print_plan
-    from ingest.plan_reading import plan_text
+    from ingest.plan.reading import plan_text
 
     response = _ask("GET", "plan", data)
     if as_json:
@@ -60,7 +60,7 @@ def check(
         response = _ask("GET", "plan/check", data)
     else:
         from api.plan_files import read_plan_file
-        from ingest.plan import plan_values
+        from ingest.plan.plan import plan_values
 
         read = read_plan_file(file)
         response = _ask("POST", "plan/check", data, {"plan": plan_values(read.plan), "file_name": read.file_name})
@@ -75,7 +75,7 @@ def check(
 @plan.command()
 def learn(data: Data = None) -> None:
     """Print a first plan, as YAML, from what has been seen."""
-    from ingest.plan_reading import plan_text
+    from ingest.plan.reading import plan_text
 
     draft = _ask("GET", "plan/draft", data).json()
     out.file.write("# Drafted from what has been seen: read it, mend it, then `onepath plan apply` it.\n")

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import Item, json_items, json_lines, looks_like_lines, plain_body, read_struct
 from ingest.errors import Unreadable
 from ingest.message import Decoded, Message, PropertyChange, PropertyTarget, Source
+from ingest.protocols.bodies import Item, json_items, json_lines, looks_like_lines, plain_body, read_struct
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.write_keys import bearer_or_query, with_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
-from ingest.write_keys import bearer_or_query, with_key
 
 PATHS = frozenset({"/events"})
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from ingest.bodies import Item, lenient_json
 from ingest.errors import RejectReason, Unreadable
 from ingest.message import PLATFORM_PROPERTY, SOURCES, Decoded, Identity, Message, Protocol, Reject, Source
+from ingest.protocols.bodies import Item, lenient_json
 from ingest.settings import DecodeSettings
 
 _MOST_GUESSED_BYTES = 64 << 10

@@ -4,13 +4,13 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import Item, json_items, lenient_json, object_members, plain_body, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, Source
+from ingest.protocols.bodies import Item, json_items, lenient_json, object_members, plain_body, read_struct
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
+from ingest.protocols.write_keys import basic_user, query_value, with_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
-from ingest.write_keys import basic_user, query_value, with_key
 
 # The last is where RudderStack's browser SDK sends what is left when a page is closed.
 BATCH_PATHS = frozenset({"/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"})

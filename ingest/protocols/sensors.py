@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from ingest.bodies import Item, json_items, read_struct
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, PropertyOperation, Source
+from ingest.protocols.bodies import Item, json_items, read_struct
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.protocols.sensors_form import SensorsForm, read_form
+from ingest.protocols.write_keys import with_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
-from ingest.write_keys import with_key
 
 _EVENT_TYPES = frozenset({"track", "track_signup", "track_id_bind", "track_id_unbind"})
 _PROFILE_OPERATIONS: dict[str, PropertyOperation] = {

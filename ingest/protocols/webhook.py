@@ -1,4 +1,4 @@
-"""Webhooks: `POST /webhook/{name}`, any JSON of another system, read by a mapping (`ingest.mapping`).
+"""Webhooks: `POST /webhook/{name}`, any JSON of another system, read by a mapping (`ingest.protocols.mapping`).
 
 Whether the sender knows the secret is asked when the request arrives; what is in the log was let in.
 """
@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ingest.answers import Answer
-from ingest.bodies import lenient_json, plain_body
-from ingest.endpoint import RawHeaders
 from ingest.errors import Unreadable
-from ingest.mapping import Constant, MessageMapping, Path, Signature, Value, Webhook
 from ingest.message import Decoded, Identity, Message, PropertyChange
+from ingest.protocols.answers import Answer
+from ingest.protocols.bodies import lenient_json, plain_body
+from ingest.protocols.endpoint import RawHeaders
+from ingest.protocols.mapping import Constant, MessageMapping, Path, Signature, Value, Webhook
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.write_keys import bearer_or_query, check_write_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings
-from ingest.write_keys import bearer_or_query, check_write_key
 
 PATH = re.compile(r"/webhook/([A-Za-z0-9_-]+)")
 _NUMBER = re.compile(r"\d{10}(?:\d{3})?(?:\.\d+)?")

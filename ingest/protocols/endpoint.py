@@ -6,8 +6,8 @@ Data only: the table of all families' endpoints stands in `ingest.decode`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ingest.answers import Answer
 from ingest.message import Decoded, Protocol
+from ingest.protocols.answers import Answer
 from ingest.record import Position, Record, Request
 from ingest.settings import DecodeSettings
 

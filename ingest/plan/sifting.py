@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from ingest.decode import decode
-from ingest.judge import Judge, Verdict, Violation
 from ingest.message import Decoded, Message, Reject
+from ingest.plan.judge import Judge, Verdict, Violation
 from ingest.record import Record
 from ingest.settings import DecodeSettings
 

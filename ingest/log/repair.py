@@ -11,10 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.frame import FrameKind, encode_frame
-from ingest.frame_file import Broken, FrameFile
-from ingest.log_files import SEALED_SUFFIX, TORN_SUFFIX, Seal, arrival_us, sync_folder
-from ingest.marker import make_marker
+from ingest.log.files import SEALED_SUFFIX, TORN_SUFFIX, Seal, arrival_us, sync_folder
+from ingest.log.frame import FrameKind, encode_frame
+from ingest.log.frame_file import Broken, FrameFile
+from ingest.log.marker import make_marker
 
 logger = logging.getLogger("onepath.log")
 

@@ -12,18 +12,18 @@ from collections.abc import MutableMapping
 from time import perf_counter
 from typing import Any
 
-from ingest.answers import Answer
-from ingest.asgi import HANG_UP, ASGIApp, Receive, Scope, Send
-from ingest.bodies import GZIP_MAGIC
 from ingest.decode import find_endpoint
-from ingest.endpoint import Endpoint, RawHeaders
 from ingest.errors import LogUnavailable
-from ingest.log_writer import LogWriter
+from ingest.log.writer import LogWriter
 from ingest.message import Decoded, Protocol
-from ingest.meters import HUNG_UP, CollectorMeters
+from ingest.protocols.answers import Answer
+from ingest.protocols.bodies import GZIP_MAGIC
+from ingest.protocols.endpoint import Endpoint, RawHeaders
+from ingest.receiving.asgi import HANG_UP, ASGIApp, Receive, Scope, Send
+from ingest.receiving.meters import HUNG_UP, CollectorMeters
+from ingest.receiving.refusals import refusal_to
+from ingest.receiving.remote_address import TrustedProxies
 from ingest.record import CutBody, Record, Request
-from ingest.refusals import refusal_to
-from ingest.remote_address import TrustedProxies
 from ingest.settings import CollectorSettings, DecodeSettings
 
 KEPT_HEADERS = frozenset(

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
 from ingest.errors import LogInUse
-from ingest.frame import FrameKind, encode_frame
-from ingest.loaded import read_loaded
-from ingest.log_files import list_files, sync_folder
-from ingest.log_repair import repair_tail, survey_file
-from ingest.open_file import OpenFile, is_same_file
+from ingest.log.files import list_files, sync_folder
+from ingest.log.frame import FrameKind, encode_frame
+from ingest.log.loaded import read_loaded
+from ingest.log.open_file import OpenFile, is_same_file
+from ingest.log.repair import repair_tail, survey_file
+from ingest.log.reserve import Reserve, is_short_of_space
 from ingest.record import Position
-from ingest.reserve import Reserve, is_short_of_space
 
 logger = logging.getLogger("onepath.log")
 

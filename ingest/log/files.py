@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from ingest.errors import LogDamaged, LogUnreadable
-from ingest.frame import Frame, FrameKind
-from ingest.frame_file import CHUNK_BYTES, Broken, FrameFile
+from ingest.log.frame import Frame, FrameKind
+from ingest.log.frame_file import CHUNK_BYTES, Broken, FrameFile
 from ingest.record import Damage, Position, Record, decode_arrival_us, decode_record
 
 SEALED_SUFFIX = ".log"

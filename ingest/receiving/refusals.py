@@ -6,10 +6,10 @@ what is in docs/sdk/refusals.md.
 
 import msgspec
 
-from ingest.answers import Answer
-from ingest.endpoint import RawHeaders
 from ingest.errors import LogUnavailable
 from ingest.message import Protocol
+from ingest.protocols.answers import Answer
+from ingest.protocols.endpoint import RawHeaders
 
 # WeChat sets it, and no mini program can change it.
 _MINI_PROGRAM_REFERER = b"https://servicewechat.com/"

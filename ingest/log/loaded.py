@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.log_files import list_files, list_streams
+from ingest.log.files import list_files, list_streams
 
 LOADED_NAME = "loaded.json"
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import yaml  # type: ignore[import-untyped]  # it ships no types
 
 from ingest.errors import PlanError
-from ingest.plan import MODES, PLAN_TYPES, PRESET_CHOICES, EventRule, Plan, PlanType, PropertyRule, PropertyRules
+from ingest.plan.plan import MODES, PLAN_TYPES, PRESET_CHOICES, EventRule, Plan, PlanType, PropertyRule, PropertyRules
 
 Choice = TypeVar("Choice", bound=str)
 

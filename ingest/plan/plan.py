@@ -1,7 +1,7 @@
 """The tracking plan: which events and properties a project expects, of which types, and how strictly.
 
-A plan never changes once it is read; another one takes its place from a moment on. `ingest.plan_reading` reads it,
-`ingest.judge` applies it.
+A plan never changes once it is read; another one takes its place from a moment on. `ingest.plan.reading` reads it,
+`ingest.plan.judge` applies it.
 """
 
 from typing import Any, Literal, get_args

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.errors import LogUnavailable, RefusalReason
-from ingest.loaded import measure_backlog_bytes
-from ingest.log_status import LogState, LogStatus, ReserveState, WriterLimits
-from ingest.log_stream import LogStream, WriteStage
+from ingest.log.loaded import measure_backlog_bytes
+from ingest.log.reserve import is_short_of_space
+from ingest.log.status import LogState, LogStatus, ReserveState, WriterLimits
+from ingest.log.stream import LogStream, WriteStage
 from ingest.record import Act, Position, Record, Request, encode_record
-from ingest.reserve import is_short_of_space
 
 __all__ = ["LogWriter", "WriteStage", "system_clock_us"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.frame import FrameKind, encode_frame
-from ingest.log_files import OPEN_SUFFIX, SEALED_SUFFIX, Opening, Seal, file_path, sync_folder
-from ingest.marker import make_marker
+from ingest.log.files import OPEN_SUFFIX, SEALED_SUFFIX, Opening, Seal, file_path, sync_folder
+from ingest.log.frame import FrameKind, encode_frame
+from ingest.log.marker import make_marker
 
 # Syncs the data and the size of a file, not its times: those cost another journal write.
 _sync_data = getattr(os, "fdatasync", os.fsync)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.log_files import list_streams
-from ingest.log_status import LogStatus
-from ingest.log_stream import WriteStage
+from ingest.log.files import list_streams
+from ingest.log.status import LogStatus
+from ingest.log.stream import WriteStage
 
 SNAPSHOT_NAME = "meters.json"
 # Stands for the status of an answer where the connection was closed without one.

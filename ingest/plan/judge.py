@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from ingest.errors import RejectReason
 from ingest.message import Message, PropertyChange
-from ingest.plan import READ_BY_ONEPATH, Plan, PlanType, PropertyRule, PropertyRules
+from ingest.plan.plan import READ_BY_ONEPATH, Plan, PlanType, PropertyRule, PropertyRules
 
 ViolationReason = Literal[
     "undeclared_event", "undeclared_property", "wrong_type", "missing_property", "value_not_allowed"

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from ingest.errors import LogUnreadable
-from ingest.frame import (
+from ingest.log.frame import (
     FRAME_OVERHEAD,
     MARKER_BYTES,
     MARKER_OFFSET,
@@ -20,7 +20,7 @@ from ingest.frame import (
     read_frames,
     refuse_format_1,
 )
-from ingest.marker import find_marker
+from ingest.log.marker import find_marker
 
 CHUNK_BYTES = 256 << 10
 _BEGINNING_BYTES = 1024

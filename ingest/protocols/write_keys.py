@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from ingest.bodies import Item
 from ingest.errors import Unreadable
+from ingest.protocols.bodies import Item
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 

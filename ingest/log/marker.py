@@ -10,7 +10,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from ingest.frame import MARKER_BYTES
+from ingest.log.frame import MARKER_BYTES
 
 SECRET_NAME = "secret"
 _SECRET_BYTES = 32
