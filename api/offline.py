@@ -11,11 +11,11 @@ from fastapi import FastAPI
 
 from api.asking import Ask, checked
 from api.backlog import Backlog, measure_backlog
-from api.endpoints import create_api
-from api.loading import LoadingStatus, tell_loaded
-from api.planning import create_planning
-from api.refreshing import refresh_project
-from api.replaying import create_replaying
+from api.routes.endpoints import create_api
+from api.routes.planning import create_planning
+from api.routes.replaying import create_replaying
+from api.services.loading import LoadingStatus, tell_loaded
+from api.services.refreshing import refresh_project
 from api.settings import Settings
 from ingest.receiving.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess

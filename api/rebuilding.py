@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from api.asking import running_server
 from api.errors import ApiError
-from api.refreshing import refresh_project
+from api.services.refreshing import refresh_project
 from api.settings import Settings
 from warehouse.comparing import ViewComparison, compare_warehouses
 from warehouse.decoder import DecoderProcess

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
+from api.printing.tail_lines import to_json, to_text
 from api.settings import Settings
-from api.tail_lines import to_json, to_text
 from ingest.tail import POLL_S, Arrival, Skipped, Tail, TailFilter
 
 Show = Callable[[Arrival | Skipped], str]

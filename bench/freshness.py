@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from api.running import both_services
+from api.services.running import both_services
 from api.settings import read_settings
 from bench.collecting import free_port
 from bench.events import native_requests

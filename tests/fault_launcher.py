@@ -76,7 +76,7 @@ def set_clock(clock_us: Callable[[], int]) -> None:
 
 def main(errand: Errand) -> None:
     """Run one service until it is killed."""
-    from api.running import run_service
+    from api.services.running import run_service
     from api.settings import read_settings
 
     ports = {"collector.port": errand.collector_port, "server.port": errand.server_port}
@@ -85,14 +85,14 @@ def main(errand: Errand) -> None:
     if errand.clock is not None:
         set_clock(shifted_clock(Path(errand.clock)))
     if errand.service == "collect":
-        from api.collecting import create_collector
+        from api.services.collecting import create_collector
 
         place = settings.collector
         run_service(
             "collect", lambda: create_collector(settings, observe), place.host, place.port, place.request_timeout_s
         )
     else:
-        from api.serving import create_server
+        from api.services.serving import create_server
 
         run_service("serve", lambda: create_server(settings, observe), settings.server.host, settings.server.port)
 
@@ -117,11 +117,11 @@ def fork_service(errand: Errand) -> int:
 
 def serve_errands() -> None:
     """Import what services need, and start one per line until the input ends."""
-    import api.collecting
-    import api.running
-    import api.serving
+    import api.services.collecting
+    import api.services.running
+    import api.services.serving
 
-    assert api.collecting and api.running and api.serving  # imported for those to come
+    assert api.services.collecting and api.services.running and api.services.serving  # imported for those to come
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever dies is buried at once
     for line in sys.stdin.buffer:
         pid = fork_service(msgspec.json.decode(line, type=Errand))

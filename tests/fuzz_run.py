@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from api.collecting import create_collector
+from api.services.collecting import create_collector
 from api.settings import Settings, read_settings
 from ingest.protocols.mapping import Condition, MessageMapping, Webhook
 from ingest.protocols.mapping import Path as JsonPath

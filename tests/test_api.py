@@ -131,7 +131,8 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
     paths = httpx.get(f"{house.server}/openapi.json").json()["paths"]
     prefix = "/api/v1/projects/{project}/"
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
-        *("funnel", "retention", "sales-path", "sql", "status", "rejects", "arrivals", "refresh", "tail")
+        *("funnel", "retention", "sales-path", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
+        *("rejects", "rejects/summary", "rejects/original", "replay", "plan", "plan/check", "plan/draft"),
     }
     native = httpx.get(f"{house.collector}/openapi.json").json()["paths"]["/events"]["post"]
     assert "identities" in json.dumps(native)
@@ -193,7 +194,7 @@ def test_bad_input_is_kept_with_its_reason_and_shown(house: House) -> None:
     httpx.post(f"{house.collector}/events", content=b'{"x": "' + b"y" * (10 << 20) + b'"}')
     wait_for(house, "select count(*) = 3 from rejects")
     shown = house.cli("rejects", "--json")
-    rejects = {reject["reason"]: reject for reject in json.loads(shown.stdout)}
+    rejects = {reject["reason"]: reject for reject in json.loads(shown.stdout)["rejects"]}
     assert rejects.keys() == {"unreadable_message", "unreadable_body", "body_too_large"}
     assert rejects["body_too_large"]["original_length"] == (10 << 20) + 9
     assert rejects["body_too_large"]["original_sha256"]

@@ -23,9 +23,9 @@ from api.board.charts import draw_heat_map
 from api.board.formats import Formats
 from api.board.pages import create_board
 from api.board.texts import STAGE_LABELS, TEXTS, Language, choose_language
-from api.endpoints import create_api
-from api.loading import LoadingStatus
 from api.project_file import FILE_NAME
+from api.routes.endpoints import create_api
+from api.services.loading import LoadingStatus
 from api.settings import Settings, read_settings
 from ingest.log.writer import LogWriter
 from ingest.record import Request

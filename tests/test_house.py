@@ -123,7 +123,17 @@ def test_every_command_endpoint_view_mart_and_reject_reason_is_documented() -> N
     commands = group.commands  # type: ignore[attr-defined]  # typer's command is a group of commands
     for name in commands:
         assert f"onepath {name}" in text, f"command {name}"
-    for path in ("funnel", "retention", "sales-path", "sql", "rejects", "arrivals", "status", "refresh", "tail"):
+    asked = ("funnel", "retention", "sales-path", "sql", "arrivals", "status", "refresh", "tail", "catalog")
+    for path in (
+        *asked,
+        "rejects",
+        "rejects/summary",
+        "rejects/original",
+        "replay",
+        "plan",
+        "plan/check",
+        "plan/draft",
+    ):
         assert f"/api/v1/projects/{{project}}/{path}" in text, f"endpoint {path}"
     for folder in ("views", "marts"):
         for name in list_statements(folder):

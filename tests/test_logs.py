@@ -15,7 +15,7 @@ import httpx
 import structlog
 
 from api.doctor import examine, read_bearably
-from api.logs import set_up_logs
+from api.services.logs import set_up_logs
 from api.settings import read_settings
 from tests.test_api import House
 

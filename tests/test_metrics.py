@@ -11,11 +11,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.collecting import create_collector
-from api.lag import Lag, measure_lag
-from api.metrics import COLLECTOR_METRICS, CollectorMetrics
-from api.server_metrics import SERVER_METRICS
-from api.serving import create_server
+from api.services.collecting import create_collector
+from api.services.lag import Lag, measure_lag
+from api.services.metrics import COLLECTOR_METRICS, CollectorMetrics
+from api.services.server_metrics import SERVER_METRICS
+from api.services.serving import create_server
 from api.settings import Settings, read_settings
 from ingest.log.writer import LogWriter
 from ingest.receiving.asgi import ASGIApp

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.printing.tail_lines import as_object, to_text
+from api.routes.tailing import TailHub, Watcher, create_tailing
 from api.settings import Settings, read_settings
-from api.tail_lines import as_object, to_text
-from api.tailing import TailHub, Watcher, create_tailing
 from ingest.message import Message, Reject
 from ingest.settings import DecodeSettings
 from ingest.tail import Arrival, Skipped, Tail, TailFilter

@@ -3,15 +3,18 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ingest.errors import LogDamaged
 from ingest.log.writer import LogWriter
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest
 from warehouse.decoder import DecoderProcess
+from warehouse.watermark import StreamMark
 
 
 def request_for(log: Path) -> BatchRequest:
@@ -31,9 +34,8 @@ def test_a_killed_decoder_is_started_anew_and_an_error_comes_through(tmp_path: P
         assert decoder._child.pid is not None
         os.kill(decoder._child.pid, signal.SIGKILL)
         assert decoder(request_for(tmp_path)).messages["event_name"].to_pylist() == ["TrialStarted"]
-        (tmp_path / "broken").mkdir()
-        (tmp_path / "broken" / "000000000001.log").write_bytes(b"no frame at all")
-        with pytest.raises(Exception, match="is damaged at offset 0"):
-            decoder(request_for(tmp_path))
+        loaded_further = replace(request_for(tmp_path), watermark={"collector": StreamMark(9, 0, 0)})
+        with pytest.raises(LogDamaged, match="ends with file 1, but was read up to file 9"):
+            decoder(loaded_further)
     finally:
         decoder.close()

@@ -210,7 +210,7 @@ POOLS = st.lists(st.tuples(TEMPLATES, st.booleans()), min_size=2, max_size=6)
 GAPS = st.sampled_from([1, 20, 5000])  # seconds; resends within a cluster, which is shorter than the window
 STEPS = st.tuples(GAPS, st.sampled_from(["a", "a", "b"]), st.lists(st.integers(0, 5), min_size=1, max_size=3))
 STREAMS = st.lists(STEPS, min_size=2, max_size=12)
-FEW = settings(max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+FEW = settings(max_examples=8, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 
 
 def messages_of(pool: list[tuple[Json, bool]]) -> list[Json]:

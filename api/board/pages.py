@@ -14,7 +14,7 @@ from api.board.charts import draw_heat_map, draw_path
 from api.board.formats import Formats
 from api.board.reading import BoardNumbers, read_numbers
 from api.board.texts import TEXTS, Language, choose_language, stage_label
-from api.endpoints import ServerParts
+from api.routes.endpoints import ServerParts
 from api.settings import Settings
 
 MAX_COHORTS = 13

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from api.endpoints import SalesPathRequest, ServerParts, answer_project_path, calendar_of
+from api.routes.endpoints import SalesPathRequest, ServerParts, answer_project_path, calendar_of
 from models.errors import QuestionError
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from models.sales_path import SalesPathAnswer

@@ -22,7 +22,7 @@ def apply(
 ) -> None:
     """Put a plan in force, through the log; works while the server runs, too."""
     from api.plan_files import apply_plan, operator_name, read_plan_file
-    from api.plan_tables import print_applied
+    from api.printing.plan_tables import print_applied
 
     read = read_plan_file(file)
     applied = apply_plan(settings_of(data).log_folder, read, operator or operator_name())
@@ -32,8 +32,8 @@ def apply(
 @plan.command()
 def show(data: Data = None, as_json: AsJson = False) -> None:
     """The plan in force, who applied it and when, and what deviated."""
-    from api import terminal
-    from api.plan_tables import print_plan
+    from api.printing import terminal
+    from api.printing.plan_tables import print_plan
     from ingest.plan.reading import plan_text
 
     response = _ask("GET", "plan", data)
@@ -53,8 +53,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Compare plan and reality; changes nothing."""
-    from api import terminal
-    from api.plan_tables import print_check
+    from api.printing import terminal
+    from api.printing.plan_tables import print_check
 
     if file is None:
         response = _ask("GET", "plan/check", data)
@@ -93,10 +93,10 @@ def catalog(
     """What has been seen: events, properties, types, examples, SDKs."""
     from urllib.parse import urlencode
 
-    from api import terminal
     from api.answering import answers
     from api.asking import project_path, unknown_events
-    from api.plan_tables import print_catalog
+    from api.printing import terminal
+    from api.printing.plan_tables import print_catalog
 
     settings = settings_to_ask(data)
     query = "catalog?" + urlencode({"examples": examples} | ({"event": event} if event is not None else {}))
@@ -112,9 +112,9 @@ def catalog(
 
 
 def _ask(method: str, path: str, data: Path | None, body: Any = None) -> Any:
-    from api import terminal
     from api.answering import answers
     from api.asking import project_path
+    from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):

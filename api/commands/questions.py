@@ -22,9 +22,9 @@ def sql(
     ] = "table",
 ) -> None:
     """Run one SELECT: on the running server, or on the folder when nothing runs."""
-    from api import terminal
     from api.answering import answers
     from api.asking import project_path
+    from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
@@ -44,7 +44,7 @@ def funnel(
     as_json: AsJson = False,
 ) -> None:
     """How many go from step to step within a window."""
-    from api import terminal
+    from api.printing import terminal
 
     question = {
         "steps": [{"any_of": [{"event": step}]} for step in steps],
@@ -72,7 +72,7 @@ def retention(
     as_json: AsJson = False,
 ) -> None:
     """Who comes back, by the period they started in."""
-    from api import terminal
+    from api.printing import terminal
 
     question = {
         "start": {"event": start},
@@ -96,7 +96,7 @@ def sales_path(
     as_json: AsJson = False,
 ) -> None:
     """How far persons or accounts came along the stages of the sales path."""
-    from api import terminal
+    from api.printing import terminal
 
     question = {"by": by, "window_s": parse_duration(window) if window else None}
     _answer("sales-path", question, data, as_json, terminal.print_sales_path)
@@ -110,9 +110,9 @@ def _answer(
     show: Callable[[Console, dict[str, Any]], None],
     events: Sequence[str] = (),
 ) -> None:
-    from api import terminal
     from api.answering import answers
     from api.asking import project_path, unknown_events
+    from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):

@@ -34,9 +34,9 @@ def replay(
             raise ApiError("--all and --check take the whole log: leave out --reason, --event, --since and --dry-run")
         _rebuild(data, is_check=is_check, keep=keep)
         return
-    from api import reject_lines, terminal
     from api.answering import answers
     from api.asking import project_path
+    from api.printing import reject_lines, terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
@@ -46,7 +46,7 @@ def replay(
 
 
 def _rebuild(data: Path | None, *, is_check: bool, keep: bool) -> None:
-    from api.rebuild_lines import print_rebuilt, rebuild_progress
+    from api.printing.rebuild_lines import print_rebuilt, rebuild_progress
     from api.rebuilding import rebuild_warehouse
 
     settings = settings_to_ask(data)

@@ -11,7 +11,7 @@ from api.commands.common import CollectorPort, Data, ServerPort, Workers, out, s
 from api.errors import ApiError
 
 if TYPE_CHECKING:
-    from api.running import Services
+    from api.services.running import Services
 
 commands = typer.Typer()
 
@@ -26,19 +26,19 @@ def collect(
     listener: Annotated[int | None, typer.Option("--listener", hidden=True)] = None,
 ) -> None:
     """Run the collector: receive events and keep them in the log."""
-    from api.collecting import create_collector
-    from api.logs import set_up_logs
-    from api.running import run_service
+    from api.services.collecting import create_collector
+    from api.services.logs import set_up_logs
+    from api.services.running import run_service
 
     settings = settings_of(data, collector_port, server_port, workers)
     set_up_logs(settings.logs.format)
     place = settings.collector
     if worker is not None and listener is not None:
-        from api.workers import run_worker
+        from api.services.workers import run_worker
 
         run_worker(settings, worker, listener, create_collector)
     elif place.workers > 1:
-        from api.workers import run_workers
+        from api.services.workers import run_workers
 
         run_workers(settings)
     else:
@@ -49,9 +49,9 @@ def collect(
 @commands.command()
 def serve(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
     """Run the server: load the log, answer questions, show the board."""
-    from api.logs import set_up_logs
-    from api.running import run_service
-    from api.serving import create_server
+    from api.services.logs import set_up_logs
+    from api.services.running import run_service
+    from api.services.serving import create_server
 
     settings = settings_of(data, collector_port, server_port)
     set_up_logs(settings.logs.format)
@@ -63,8 +63,8 @@ def up(
     data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None, workers: Workers = None
 ) -> None:
     """Run collector and server until Ctrl-C."""
-    from api import terminal
-    from api.running import both_services
+    from api.printing import terminal
+    from api.services.running import both_services
 
     settings = settings_of(data, collector_port, server_port, workers)
     with both_services(settings) as services:
@@ -86,8 +86,8 @@ def load(
     data: Data = None, once: Annotated[bool, typer.Option("--once", help="Load what is there, then end.")] = False
 ) -> None:
     """Load the log into the warehouse while no server runs."""
-    from api import terminal
     from api.offline import load_once
+    from api.printing import terminal
 
     if not once:
         raise ApiError("the server loads the log by itself; without one, run `onepath load --once`")

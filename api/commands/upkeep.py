@@ -20,9 +20,9 @@ def refresh(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Compute every day anew, not only those touched.")] = False,
 ) -> None:
     """Bring the marts up to date with what is loaded."""
-    from api import terminal
     from api.answering import answers
     from api.asking import project_path
+    from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
@@ -42,10 +42,10 @@ def rejects(
     as_json: AsJson = False,
 ) -> None:
     """What was refused, and why: in kinds, then the newest."""
-    from api import reject_lines, terminal
     from api.answering import answers
     from api.asking import project_path
-    from api.originals import fill_originals
+    from api.printing import reject_lines, terminal
+    from api.routes.originals import fill_originals
 
     settings = settings_to_ask(data)
     wanted = {"reason": reason, "event_name": event, "protocol": protocol}
@@ -68,9 +68,9 @@ def rejects(
 @commands.command()
 def arrivals(data: Data = None, as_json: AsJson = False) -> None:
     """What came, by protocol and record type, and what became of it: duplicates by cause, rejects by reason."""
-    from api import reject_lines, terminal
     from api.answering import answers
     from api.asking import project_path
+    from api.printing import reject_lines, terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
@@ -85,8 +85,8 @@ def arrivals(data: Data = None, as_json: AsJson = False) -> None:
 @commands.command()
 def doctor(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
     """Name every setting with its value and origin, and say how things stand."""
-    from api import terminal
     from api.doctor import examine, read_bearably
+    from api.printing import terminal
 
     ports = {"collector.port": collector_port, "server.port": server_port}
     reading = read_bearably(data, ports)

@@ -6,8 +6,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from api import terminal
 from api.asking import Ask, project_path
+from api.printing import terminal
 from api.settings import Settings
 
 RETENTION_WEEKS = 8

@@ -8,7 +8,6 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api import terminal
 from api.answering import answers
 from api.asking import Ask, project_path
 from api.demo.calls import STAGES, Stage
@@ -16,8 +15,9 @@ from api.demo.report import print_report
 from api.demo.senders import post
 from api.demo.story import Story, tell
 from api.errors import ApiError
+from api.printing import terminal
 from api.project_file import FILE_NAME, default_project_file
-from api.running import Services, both_services
+from api.services.running import Services, both_services
 from api.settings import Settings, read_settings
 
 DEMO_DATA = Path("demo-data")

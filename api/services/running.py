@@ -12,10 +12,10 @@ from types import FrameType
 import httpx
 import uvicorn
 
-from api.connections import Connection, ConnectionServer
 from api.errors import ApiError
+from api.services.connections import Connection, ConnectionServer
+from api.services.stopping import StoppableServer
 from api.settings import Settings, local_url
-from api.stopping import StoppableServer
 from ingest.receiving.asgi import ASGIApp
 
 START_TIMEOUT_S = 60.0

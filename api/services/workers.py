@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from api.running import ServiceFailed, bind, end_by_signal, serve_on
+from api.services.running import ServiceFailed, bind, end_by_signal, serve_on
 from api.settings import Settings
 from ingest.receiving.asgi import ASGIApp
 

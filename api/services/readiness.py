@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 
-from api.endpoints import ServerParts
-from api.lag import measure_lag_s
+from api.routes.endpoints import ServerParts
+from api.services.lag import measure_lag_s
 from ingest.errors import IngestError
 from warehouse.errors import WarehouseError
 

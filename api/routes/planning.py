@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, HTTPException, Query
 
-from api.endpoints import ServerParts
 from api.plan_files import AppliedPlan, PlanFile, apply_plan
+from api.routes.endpoints import ServerParts
 from ingest.errors import PlanError
 from ingest.plan.plan import plan_values
 from ingest.plan.reading import read_plan

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from api.durations import duration_text
+from api.printing.tables import new_table, plain_text, share_text
 from api.project_file import FILE_NAME
 from api.settings import Settings
-from api.tables import new_table, plain_text, share_text
 
 if TYPE_CHECKING:
     from api.backlog import Backlog

@@ -16,8 +16,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
+from api.printing.tail_lines import to_json
 from api.settings import Settings
-from api.tail_lines import to_json
 from ingest.errors import IngestError
 from ingest.settings import DecodeSettings
 from ingest.tail import POLL_S, Arrival, Skipped, Tail, TailFilter

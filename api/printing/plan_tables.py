@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from api.tables import new_table, plain_text, share_text
+from api.printing.tables import new_table, plain_text, share_text
 
 
 def print_applied(out: Console, mode: str, file_name: str, sha256: str, in_force_from: str) -> None:

@@ -14,18 +14,18 @@ from functools import partial
 from fastapi import FastAPI
 
 from api.board.pages import create_board
-from api.endpoints import create_api
-from api.guard import Guard
-from api.loading import LoadingStatus, LoadLoop, schedule_refresh, tell_loaded
-from api.logs import set_up_logs
-from api.planning import create_planning
-from api.readiness import create_readiness
-from api.refreshing import refresh_project
-from api.replaying import create_replaying
-from api.server_metrics import ServerMetrics, Timed, create_metrics
+from api.routes.endpoints import create_api
+from api.routes.planning import create_planning
+from api.routes.replaying import create_replaying
+from api.routes.tailing import create_tailing
+from api.services.guard import Guard
+from api.services.loading import LoadingStatus, LoadLoop, schedule_refresh, tell_loaded
+from api.services.logs import set_up_logs
+from api.services.readiness import create_readiness
+from api.services.refreshing import refresh_project
+from api.services.server_metrics import ServerMetrics, Timed, create_metrics
+from api.services.stopping import stopping
 from api.settings import SERVER_FILE, Settings, allowed_hosts, local_url
-from api.stopping import stopping
-from api.tailing import create_tailing
 from ingest.log.writer import system_clock_us
 from ingest.receiving.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess

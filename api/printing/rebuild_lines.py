@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from api.printing.tables import new_table, plain_text
 from api.rebuilding import Rebuilt
-from api.tables import new_table, plain_text
 from warehouse.load import LoadReport
 from warehouse.rebuild import Progress as Told
 from warehouse.rebuild import kept_path, log_bytes

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi_offline import FastAPIOffline
 
-from api.connections import ON_SLOW_REQUEST
-from api.guard import Guard
-from api.metrics import CollectorMetrics, include_collector_metrics, publishing
-from api.native_docs import describe_native_endpoint
+from api.routes.native_docs import describe_native_endpoint
+from api.services.connections import ON_SLOW_REQUEST
+from api.services.guard import Guard
+from api.services.metrics import CollectorMetrics, include_collector_metrics, publishing
 from api.settings import Settings, allowed_hosts
 from api.webhook_files import require_secrets
 from ingest.log.status import LogStatus, WriterLimits

@@ -9,7 +9,7 @@ import asyncio
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.stopping import StoppableServer
+from api.services.stopping import StoppableServer
 from ingest.receiving.asgi import HANG_UP
 
 # In the state that the application gives at its start: called for each connection that is dropped as too slow.

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
 from api.backlog import Backlog, measure_backlog
-from api.loading import LoadingStatus
+from api.services.loading import LoadingStatus
 from api.settings import Settings
 from ingest.errors import IngestError
 from models.calendar import ALL_TIME, Calendar, Period

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, HTTPException
 
-from api.endpoints import ServerParts, rows_of
+from api.routes.endpoints import ServerParts, rows_of
 from ingest.decode import decode
 from ingest.record import Record
 from ingest.settings import DecodeSettings

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from api.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text
 
 _SUMMARY = ("reason", "protocol", "event", "count", "first seen (UTC)", "last seen (UTC)")
 _SHOWN_CHARS = 160

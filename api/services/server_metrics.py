@@ -20,10 +20,10 @@ from prometheus_client import Counter as CounterMetric
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector as MetricsCollector
 
-from api.endpoints import ServerParts
-from api.lag import measure_lag
-from api.metrics import CONTENT_TYPE, Families, Kind
-from api.readiness import judge_readiness
+from api.routes.endpoints import ServerParts
+from api.services.lag import measure_lag
+from api.services.metrics import CONTENT_TYPE, Families, Kind
+from api.services.readiness import judge_readiness
 from ingest.errors import IngestError
 from ingest.receiving.asgi import ASGIApp, Receive, Scope, Send
 from warehouse.errors import WarehouseError

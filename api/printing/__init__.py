@@ -1,0 +1,1 @@
+"""What the commands print: tables and lines for people, on a terminal."""

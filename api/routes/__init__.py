@@ -1,0 +1,1 @@
+"""The HTTP API of the server, a module per kind of question."""
