@@ -71,6 +71,7 @@ class LogWriter:
         self._waiting_bytes = 0
         self._last_received_at_us = self._stream.last_received_at_us
         self._is_idle = False
+        self._will_wake = False
         self._closing = False
         self._signal = threading.Lock()  # held, but for the moment in which it wakes the writer
         self._signal.acquire()
@@ -91,6 +92,7 @@ class LogWriter:
         """Append and wait until it is on disk. Raises `LogUnavailable` when it could not be kept."""
         future: _SyncFuture = Future()
         self._enqueue(entry, future)
+        self._wake_once()
         return future.result()
 
     async def append_async(self, entry: Request | Act) -> Position:
@@ -99,8 +101,15 @@ class LogWriter:
 
     def append_soon(self, entry: Request | Act) -> tuple[int, "asyncio.Future[Position]"]:
         """Queue for the disk, in the event loop: when it arrived, and a future of its place once it is kept."""
-        future: _LoopFuture = asyncio.get_running_loop().create_future()
-        return self._enqueue(entry, future), future
+        loop = asyncio.get_running_loop()
+        future: _LoopFuture = loop.create_future()
+        received_at_us = self._enqueue(entry, future)
+        # The writer is woken when the loop has seen to all that came with this request: woken by the first of them, it
+        # would fight the loop for the interpreter, and sync that one alone.
+        if not self._will_wake:
+            self._will_wake = True
+            loop.call_soon(self._wake_once)
+        return received_at_us, future
 
     @property
     def waiting_bytes(self) -> int:
@@ -160,7 +169,6 @@ class LogWriter:
             payload = encode_record(Record(received_at_us, request, act))
             self._waiting.append((payload, future))
             self._waiting_bytes += len(payload)
-            self._wake()
             return received_at_us
 
     def _check_welcome(self) -> None:
@@ -170,6 +178,11 @@ class LogWriter:
             raise self.refusal(*self._backlog_problem)
         if self._waiting_bytes > self._limits.max_waiting_bytes > 0:
             raise self.refusal("memory_full", f"{self._waiting_bytes} bytes of requests wait for the disk already")
+
+    def _wake_once(self) -> None:
+        self._will_wake = False
+        with self._guard:
+            self._wake()
 
     def _wake(self) -> None:
         if self._is_idle:

@@ -1,7 +1,6 @@
 """What the decoders of all families share: checking a message, its time, its ids, and keeping what is refused."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -34,7 +33,7 @@ class Reader:
         self.received_at_us = received_at_us
         self.settings = settings
         self.decoded = Decoded()
-        self._seen: Counter[bytes] = Counter()
+        self._seen: dict[bytes, int] = {}
         self._next_index = 0
         self._earliest_us = received_at_us - settings.event_max_age_days * _DAY_US
         self._latest_us = received_at_us + settings.event_max_ahead_s * 1_000_000
@@ -72,8 +71,9 @@ class Reader:
     def count_content(self, item: Item) -> tuple[bytes, int]:
         """The hash of an item without a dedupe key, and how often it came earlier in this request."""
         content_hash = hashlib.blake2b(item, digest_size=16).digest()
-        self._seen[content_hash] += 1
-        return content_hash, self._seen[content_hash] - 1
+        earlier = self._seen.get(content_hash, 0)
+        self._seen[content_hash] = earlier + 1
+        return content_hash, earlier
 
     def corrected(self, event_at_us: int, sent_at_us: int | None) -> int:
         """The event's time by our clock, when the client's is visibly off."""

@@ -105,6 +105,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
+    reader.decoded.plain_bytes = len(body)
     items, stopped = ([body], None) if call else json_items(bytes(opened.batch), settings.max_messages)
 
     batch_sent_at = _read_once(opened.sent_at)
@@ -120,7 +121,6 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
 
 def open_only(record: Record, request: Request, settings: DecodeSettings) -> Decoded:
     """Whether the body opens: what these clients are answered by. Its messages are neither read nor given."""
-    reader = Reader("segment", record.received_at_us, settings)
     try:
         body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
         if _call_of(request.path) is None:
@@ -128,8 +128,10 @@ def open_only(record: Record, request: Request, settings: DecodeSettings) -> Dec
         elif body.lstrip()[:1] != b"{":
             raise Unreadable("unreadable_body", "a call is a JSON object")
     except Unreadable as refusal:
+        reader = Reader("segment", record.received_at_us, settings)
         reader.refuse(refusal, request.body)
-    return reader.decoded
+        return reader.decoded
+    return Decoded()
 
 
 def _call_of(path: str) -> str | None:
