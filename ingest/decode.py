@@ -4,6 +4,7 @@ Pure: the same record under the same settings always gives the same result, so a
 A new family is one module in `ingest.protocols` and its lines in the tables at the end of this one.
 """
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable
@@ -98,6 +99,26 @@ def _cut_off(protocol: Protocol, request: Request, cut: CutBody) -> Reject:
 def _look_whether_it_opens(record: Record, settings: DecodeSettings) -> Decoded:
     assert record.request is not None
     return _guarded(segment.open_only, "segment", record, record.request, settings)
+
+
+def refuse_undecoded(record: Record, settings: DecodeSettings) -> Decoded:
+    """A record that kills the process which decodes it, as one reject: nothing of it is looked into."""
+    if record.request is not None:
+        protocol, original = recognise(record.request.path) or "onepath", record.request.body
+    else:
+        protocol, original = "onepath", repr(record.act).encode()
+    reject = Reject(
+        index=0,
+        protocol=protocol,
+        record_type=None,
+        event_name=None,
+        reason="decoder_failed",
+        detail="the process that decodes died of this record; once that is mended, `onepath replay` brings it back",
+        original=original[: settings.max_original_bytes],
+        original_length=len(original),
+        original_sha256=hashlib.sha256(original).hexdigest(),
+    )
+    return Decoded(rejects=[reject])
 
 
 def refuse_damage(damage: Damage) -> Reject:

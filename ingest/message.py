@@ -91,10 +91,11 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decoded(msgspec.Struct):
-    """All that one record holds, in the order of the request."""
+    """All that one record holds, in the order of the request; `plain_bytes` is what its body came to, decompressed."""
 
     messages: list[Message] = []
     rejects: list[Reject] = []
+    plain_bytes: int = 0
 
 
 def uuid_of(digest: bytes) -> UUID:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.decode import decode, refuse_damage
+from ingest.decode import decode, refuse_damage, refuse_undecoded
 from ingest.log.files import entry_bytes, list_streams, read_records
 from ingest.message import Decoded, Reject
 from ingest.plan.judge import Judge
@@ -37,6 +37,9 @@ class BatchRequest:
     max_messages: int
     max_property_columns: int
     settings: DecodeSettings
+    max_plain_bytes: int = 64 << 20
+    max_records: int | None = None
+    is_undecodable: bool = False  # whoever decodes these records dies: they are kept as rejects, unread
     plans: AppliedPlans = ()
     chosen: tuple[ChosenRecord, ...] | None = None  # these records again, instead of what follows the watermark
 
@@ -163,8 +166,10 @@ def _read_stream(request: BatchRequest, stream: str) -> list[_Found]:
 class _BatchBuilder:
     def __init__(self, request: BatchRequest) -> None:
         self._settings = request.settings
-        self._max_messages = request.max_messages
+        self._decode = refuse_undecoded if request.is_undecodable else decode
+        self._limits = request
         self._record_count = 0
+        self._plain_bytes = 0
         self._columns = PropertyColumns.of(request.known_columns, request.max_property_columns)
         self._messages = MessageColumns(self._columns)
         self._rejects: list[tuple[Any, ...]] = []
@@ -174,7 +179,8 @@ class _BatchBuilder:
 
     def add(self, position: Position, record: Record, chosen: ChosenRecord | None = None) -> None:
         self._record_count += 1
-        decoded = decode(record, self._settings)
+        decoded = self._decode(record, self._settings)
+        self._plain_bytes += decoded.plain_bytes
         indexes = [message.index for message in decoded.messages[-1:]] + [reject.index for reject in decoded.rejects]
         last_index = max(indexes, default=-1)
         if chosen is not None:
@@ -234,8 +240,13 @@ class _BatchBuilder:
 
     @property
     def is_full(self) -> bool:
-        """Small requests can hold many messages: a batch is bounded by both."""
-        return len(self._messages) + len(self._rejects) >= self._max_messages
+        """Small requests can hold many messages, and much once decompressed: a batch is bounded by all of it."""
+        limits = self._limits
+        return (
+            len(self._messages) + len(self._rejects) >= limits.max_messages
+            or self._plain_bytes >= limits.max_plain_bytes
+            or self._record_count == limits.max_records
+        )
 
     def build(self, watermark: Watermark, first_received_at_us: int) -> DecodedBatch:
         return DecodedBatch(

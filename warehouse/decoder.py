@@ -15,6 +15,7 @@ from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
 from warehouse.errors import DecoderDied
 
 _ATTEMPTS = 2
+_PATIENCE_S = 3.0
 
 
 class DecoderProcess:
@@ -43,9 +44,13 @@ class DecoderProcess:
         raise DecoderDied(f"the decoder died {_ATTEMPTS} times on the same batch of the log")
 
     def close(self) -> None:
-        """End the child."""
+        """End the child, whatever it is doing: it keeps nothing."""
         self._pipe.close()
-        self._child.join()
+        self._child.terminate()
+        self._child.join(_PATIENCE_S)
+        if self._child.is_alive():  # stopped, or deep in a library that does not let signals through
+            self._child.kill()
+            self._child.join()
 
     def _start(self) -> None:
         # spawn: a forked child would share the locks of DuckDB's threads.

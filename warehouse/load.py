@@ -29,11 +29,11 @@ from warehouse.plans import read_applied_plans
 from warehouse.properties import DUCKDB_TYPES, PropertyType
 from warehouse.rejects import limit_originals
 from warehouse.statements import read_statement
+from warehouse.surviving import Decoder, SurvivingDecoder
 from warehouse.warehouse import Warehouse
 from warehouse.watermark import read_watermark
 
 LoadStage = Literal["begun", "stored", "committed"]
-Decoder = Callable[[BatchRequest], DecodedBatch]
 
 _UNBOUND = {"identity_id": pa.uint32(), "row": pa.uint32()}
 _NEW_LINKS = {
@@ -75,7 +75,7 @@ class Loader:
         self._warehouse = warehouse
         self._log = log
         self._decode_settings = decode_settings
-        self._decode = decode
+        self._decode = SurvivingDecoder(decode)
         self._observe = observe
         self._identities = Identities(warehouse.project.salt)
         self._recent = RecentContents(0)
@@ -151,6 +151,7 @@ class Loader:
             known_columns=connection.execute("select name, type from store.property_columns").fetchall(),
             max_bytes=settings.load_max_bytes,
             max_messages=settings.load_max_messages,
+            max_plain_bytes=settings.load_max_plain_bytes,
             max_property_columns=settings.max_property_columns,
             settings=self._decode_settings,
             plans=read_applied_plans(connection),

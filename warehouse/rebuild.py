@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ingest.log.files import list_files, list_streams, sync_folder
 from ingest.settings import DecodeSettings
-from warehouse.load import Decoder, Loader, LoadReport
+from warehouse.load import Loader, LoadReport
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
+from warehouse.surviving import Decoder
 from warehouse.warehouse import Warehouse
 from warehouse.watermark import Watermark
 

@@ -11,6 +11,9 @@ class WarehouseSettings:
 
     load_max_bytes: int = setting(16 << 20, "Most bytes of the log decoded into one load.")
     load_max_messages: int = setting(50_000, "A load takes no further request after this many messages.")
+    load_max_plain_bytes: int = setting(
+        64 << 20, "A load takes no further request after this many bytes of decompressed bodies."
+    )
     load_poll_s: float = setting(0.25, "Seconds between looks at the log while nothing arrives.")
     duplicate_window_s: int = setting(
         600, "Messages without a key count as resent when equal within this many seconds."

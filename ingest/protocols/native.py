@@ -52,6 +52,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
+    reader.decoded.plain_bytes = len(body)
     are_lines = _NDJSON.search(request.headers.get("content-type", "")) is not None or looks_like_lines(body)
     items, stopped = (json_lines if are_lines else json_items)(body, settings.max_messages)
     interpret = partial(_interpret, reader)

@@ -76,6 +76,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     except Unreadable as refusal:
         reader.refuse(form.blame(refusal), request.body or request.query.encode())
         return reader.decoded
+    reader.decoded.plain_bytes = len(data)
     items, stopped = json_items(data, settings.max_messages)
     reader.read(items, with_key(partial(_interpret, reader), form.token, settings))
     if stopped is not None:

@@ -59,6 +59,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
+    reader.decoded.plain_bytes = len(text)
     kept = found[: settings.max_messages]
     originals = [text if part.is_whole else msgspec.json.encode(part.item) for part in kept]
     reader.read(originals, lambda index, item: _interpret(reader, index, bytes(item), name, kept[index]))
