@@ -112,7 +112,7 @@ def test_unbinding_a_device_changes_nobody() -> None:
     ],
 )
 def test_event_belongs_to_its_strongest_identity(keys: list[str], first: str) -> None:
-    assert by_priority(Identity(key, "1") for key in keys)[0].key == first
+    assert by_priority([Identity(key, "1") for key in keys])[0].key == first
 
 
 def test_person_ids_depend_on_salt_pair_and_incarnation_only() -> None:

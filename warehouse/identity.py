@@ -6,8 +6,9 @@ single-valued key (a second login on one device) is refused, and nothing changes
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -42,13 +43,16 @@ def twin_of(identity: Identity) -> Identity | None:
     return Identity(key, identity.value) if key is not None else None
 
 
+@lru_cache(maxsize=1024)
 def priority(key: str) -> int:
     """Rank of an identity key; the lowest of an event's identities is the one it belongs to."""
     return _PRIORITY.get(key, 4 if key in _DEVICE_KEYS else 3)
 
 
-def by_priority(identities: Iterable[Identity]) -> list[Identity]:
+def by_priority(identities: Sequence[Identity]) -> Sequence[Identity]:
     """Identities from the one an event belongs to downwards; equals keep the sender's order."""
+    if len(identities) == 2 and priority(identities[0].key) <= priority(identities[1].key):
+        return identities  # a login before its device, as nearly every client writes them
     return sorted(identities, key=lambda identity: priority(identity.key))
 
 
