@@ -3,6 +3,7 @@
 Both forms hold what the sender sent, so they go to whoever asked and never to a log.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
@@ -118,7 +119,7 @@ def _source(message: Message) -> str:
 
 
 def _who(message: Message) -> str:
-    main: list[Identity] = by_priority(message.identities)[:1]
+    main: Sequence[Identity] = by_priority(message.identities)[:1]
     names = [_printable(identity.value) for identity in main]
     if message.account_id is not None:
         names.append(f"@{_printable(message.account_id)}")
