@@ -38,6 +38,7 @@ from tests.stories import (
 from warehouse.batch import BatchRequest, DecodedBatch
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadStage
+from warehouse.misfits import counted_misfits
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
 from warehouse.warehouse import Warehouse
@@ -369,6 +370,18 @@ def test_columns_have_a_limit(tmp_path: Path) -> None:
         (1.0, None, None),
         (None, None, '{"b": 2}'),
         (None, "app", None),
+    ]
+
+
+def test_names_made_up_for_each_value_are_counted_under_one(tmp_path: Path) -> None:
+    made_up = [{f"{number:05}\n": 1} for number in range(1200)]
+    warehouse = told(
+        tmp_path, native(*(event("reach", device("d1"), NOON, **each) for each in [*made_up, *made_up[:1]]))
+    )
+    counted = rows(warehouse, "select name, sum(value_count)::int from store.misfits group by name order by name")
+    assert (len(counted), counted[0], counted[1]) == (1001, ("(others)", 200), ("00000\n", 2))
+    assert counted_misfits({("n" * 300, "other_type"): 2, ("n" * 301, "other_type"): 3}) == [
+        ("n" * 255, "other_type", 5)
     ]
 
 

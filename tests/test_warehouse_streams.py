@@ -10,14 +10,20 @@ from hypothesis import strategies as st
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity
 from ingest.record import Act, Request
+from ingest.settings import DecodeSettings
 from tests.identity_oracle import Said, facts_of, persons_after
 from tests.stories import (
+    NOON,
     NOON_US,
     PROJECT,
     SECOND_US,
     STAGES,
+    FixedClock,
+    Json,
     StoryLog,
     contents,
+    device,
+    event,
     load_story,
     loader_of,
     native,
@@ -28,7 +34,9 @@ from tests.stories import (
     unbind,
 )
 from tests.test_warehouse_identity import HISTORIES, RETRACTIONS
+from tests.test_warehouse_replay import POOLS, messages_of
 from warehouse.identity import founder_person_id
+from warehouse.load import Loader
 from warehouse.refresh import refresh_marts
 from warehouse.warehouse import Warehouse
 
@@ -162,6 +170,85 @@ def test_a_stream_that_comes_late_gives_what_a_replay_gives(early: list[Step], l
             log.append(entry, at_us, "collector-b")
             loader.load_all()
         assert contents(warehouse) == contents(load_story(log))
+
+
+# Of each message that comes again and again: which stream brings it after how many seconds (a resend within the window
+# of one that is itself a resend is settled by the order of loading), and when it becomes readable.
+COPIES = st.lists(
+    st.tuples(
+        st.sampled_from([1, 20, 5000]),
+        st.sampled_from(["a", "b"]),
+        st.lists(st.integers(0, 5), min_size=1, max_size=3),
+        st.integers(0, 3),
+    ),
+    min_size=2,
+    max_size=10,
+)
+
+
+@settings(FEW, max_examples=6)
+@given(POOLS, COPIES, st.sampled_from([1, 3, 50]))
+def test_resends_in_two_streams_count_as_in_a_rebuild(
+    pool: list[tuple[Json, bool]], copies: list[tuple[int, str, list[int], int]], load_max_messages: int
+) -> None:
+    """Whichever copy is loaded first, the one that came first is the event, with a key and without one."""
+    sent, at_us = messages_of(pool), NOON_US
+    by_stream: dict[str, list[tuple[int, int, Request]]] = {"a": [], "b": []}
+    for gap_s, stream, numbers, delay in copies:
+        at_us += gap_s * SECOND_US
+        readable = max(len(by_stream["a"]) + len(by_stream["b"]) + delay, *(each[0] for each in by_stream[stream]), 0)
+        by_stream[stream].append((readable, at_us, native(*(sent[number % len(sent)] for number in numbers))))
+    with TemporaryDirectory() as folder:
+        log, warehouse = StoryLog(Path(folder)), new_warehouse(load_max_messages=load_max_messages)
+        loader = loader_of(warehouse, log)
+        told = [(*each, stream) for stream, found in by_stream.items() for each in found]
+        for _, arrived_us, request, stream in sorted(told, key=lambda each: each[:2]):
+            log.append(request, arrived_us, f"collector-{stream}")
+            loader.load_next()
+        loader.load_all()
+        assert contents(warehouse) == contents(load_story(log))
+
+
+def test_a_copy_that_comes_late_takes_the_place_of_its_resend(tmp_path: Path) -> None:
+    log, keyed, plain = (
+        StoryLog(tmp_path),
+        {**event("reach", device("d1"), NOON), "dedupe_key": "k1"},
+        event("pay", device("d1"), NOON),
+    )
+    log.append(native(keyed, plain), NOON_US + 30 * SECOND_US, "collector-b")
+    warehouse = new_warehouse()
+    loader = loader_of(warehouse, log)
+    loader.load_all()
+    log.append(native(keyed, plain), NOON_US, "collector-a")
+    loader.load_all()
+    log.append(native(keyed, plain), NOON_US + 60 * SECOND_US, "collector-a")
+    loader.load_all()
+    assert rows(warehouse, "select event_name, log_order like '%collector-a%' from events order by event_name") == [
+        ("pay", True),
+        ("reach", True),
+    ]
+    assert contents(warehouse) == contents(load_story(log))
+
+
+def test_what_has_just_come_waits_for_earlier_records_of_other_streams(tmp_path: Path) -> None:
+    log, clock, warehouse = StoryLog(tmp_path), FixedClock(NOON_US), new_warehouse(stream_hold_ms=200.0)
+    loader = Loader(warehouse, log.folder, DecodeSettings(), clock=clock)
+    log.append(native(event("first", device("d1"))), NOON_US - 300_000, "collector-a")
+    log.append(native(event("third", device("d1"))), NOON_US, "collector-a")
+    log.append(native(event("newer than the clock", device("d1"))), NOON_US + 3600 * SECOND_US, "collector-c")
+    assert [report.messages for report in loader.load_all()] == [2]
+    log.append(native(event("second", device("d1"))), NOON_US - 100_000, "collector-b")
+    assert loader.load_next() is None
+    clock.now_us += 250_000
+    assert [report.messages for report in loader.load_all()] == [2]
+    names = [name for (name,) in rows(warehouse, "select event_name from events order by log_order")]
+    assert names == ["first", "second", "third", "newer than the clock"]
+
+
+def test_a_single_stream_waits_for_nobody(tmp_path: Path) -> None:
+    log, warehouse = StoryLog(tmp_path), new_warehouse()
+    log.tell(native(event("reach", device("d1"))))
+    assert Loader(warehouse, log.folder, DecodeSettings(), clock=FixedClock(NOON_US)).load_next() is not None
 
 
 @FEW

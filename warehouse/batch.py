@@ -4,6 +4,7 @@ Everything that costs Python time per message happens here, in the child; the wr
 """
 
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ class BatchRequest:
     settings: DecodeSettings
     max_plain_bytes: int = 64 << 20
     max_records: int | None = None
+    held: tuple[int, int] | None = None  # arrivals between these moments wait, when there are several streams
     is_undecodable: bool = False  # whoever decodes these records dies: they are kept as rejects, unread
     plans: AppliedPlans = ()
     chosen: tuple[ChosenRecord, ...] | None = None  # these records again, instead of what follows the watermark
@@ -65,6 +67,7 @@ class DecodedBatch:
     watermark: Watermark
     first_received_at_us: int
     record_count: int
+    is_holding: bool = False  # there is more in the log already, for which it is too early
     gone: tuple[ChosenRecord, ...] = ()  # chosen records that the log does not hold any more
 
 
@@ -101,7 +104,7 @@ def decode_batch(request: BatchRequest) -> DecodedBatch:
         return _decode_chosen(request, request.chosen)
     builder = _BatchBuilder(request)
     watermark = dict(request.watermark)
-    found = _read_streams(request)
+    found, is_holding = _read_streams(request)
     for stream, each in found:
         if builder.is_full:
             break
@@ -111,7 +114,7 @@ def decode_batch(request: BatchRequest) -> DecodedBatch:
         else:
             builder.add(each.position, each.what)
     first = found[0][1].received_at_us if found else 0
-    return builder.build(watermark, first)
+    return replace(builder.build(watermark, first), is_holding=is_holding)
 
 
 def _decode_chosen(request: BatchRequest, chosen: tuple[ChosenRecord, ...]) -> DecodedBatch:
@@ -137,12 +140,16 @@ class _Found(NamedTuple):
     byte_count: int
 
 
-def _read_streams(request: BatchRequest) -> list[tuple[str, _Found]]:
-    """What is new in every stream, in canonical order, as far as all streams are known."""
+def _read_streams(request: BatchRequest) -> tuple[list[tuple[str, _Found]], bool]:
+    """What is new in every stream, in canonical order, as far as all streams are known; and whether more waits."""
     by_stream: dict[str, list[_Found]] = {}
-    horizon_us = None
-    for stream in list_streams(request.log):
-        found = _read_stream(request, stream)
+    horizon_us, is_holding = None, False
+    streams = list_streams(request.log)
+    for stream in streams:
+        found = read = _read_stream(request, stream)
+        if len(streams) > 1 and request.held is not None:
+            found = _before_held(read, *request.held)
+            is_holding = is_holding or len(found) < len(read)
         by_stream[stream] = found
         if found and sum(each.byte_count for each in found) >= request.max_bytes:
             last_us = found[-1].received_at_us
@@ -150,7 +157,13 @@ def _read_streams(request: BatchRequest) -> list[tuple[str, _Found]]:
     merged = [(stream, each) for stream, found in by_stream.items() for each in found]
     merged.sort(key=lambda pair: log_order(pair[1].received_at_us, pair[1].position))
     # Past the end of a stream that was cut short, another stream's records may not be next in canonical order.
-    return [pair for pair in merged if horizon_us is None or pair[1].received_at_us <= horizon_us]
+    return [pair for pair in merged if horizon_us is None or pair[1].received_at_us <= horizon_us], is_holding
+
+
+def _before_held(found: list[_Found], from_us: int, until_us: int) -> list[_Found]:
+    """What comes in a stream before the first record that is to wait: one that came later must not overtake it."""
+    # What is newer than the clock came before the clock was set back: it would wait for as long as that was.
+    return list(takewhile(lambda each: not from_us < each.received_at_us <= until_us, found))
 
 
 def _read_stream(request: BatchRequest, stream: str) -> list[_Found]:

@@ -6,11 +6,13 @@ The copy that came first is the event, as in a rebuild: an accepted later copy g
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from warehouse.duplicates import Content
 from warehouse.frames import registered, table_of
@@ -44,7 +46,9 @@ def judge_latecomers(
     connection: duckdb.DuckDBPyConnection, messages: pa.Table, window_us: int, contents_of: ContentsOf
 ) -> Judged:
     """Judge the registered view `messages` against everything accepted, whenever that was loaded."""
-    keyed_duplicates, keyed_displaced = _judge_keyed(connection)
+    if not messages.num_rows:
+        return Judged(set(), [], [], [])
+    keyed_duplicates, keyed_displaced = _judge_keyed(connection, messages)
     judged = _judge_keyless(connection, messages, window_us, contents_of)
     return Judged(
         judged.duplicates | keyed_duplicates,
@@ -54,10 +58,11 @@ def judge_latecomers(
     )
 
 
-def _judge_keyed(connection: duckdb.DuckDBPyConnection) -> tuple[set[int], list[str]]:
+def _judge_keyed(connection: duckdb.DuckDBPyConnection, messages: pa.Table) -> tuple[set[int], list[str]]:
     duplicates = {row for (row,) in connection.execute(read_statement("load/keyed_duplicates")).fetchall()}
     displaced = dict[str, int]()
-    for row, log_order in connection.execute(read_statement("replay/keyed_resends")).fetchall():
+    first = {"first_received_at": pc.min(messages["received_at"]).as_py()}
+    for row, log_order in connection.execute(read_statement("replay/keyed_resends"), first).fetchall():
         displaced.setdefault(log_order, row)  # the first of the batch takes its place; the others stay duplicates
     return duplicates - set(displaced.values()), list(displaced)
 
@@ -65,7 +70,12 @@ def _judge_keyed(connection: duckdb.DuckDBPyConnection) -> tuple[set[int], list[
 def _judge_keyless(
     connection: duckdb.DuckDBPyConnection, messages: pa.Table, window_us: int, contents_of: ContentsOf
 ) -> Judged:
-    candidates = connection.execute(read_statement("replay/equal_candidates"), {"window_us": window_us}).fetchall()
+    span = {
+        "window_us": window_us,
+        "first_received_at": pc.min(messages["received_at"]).as_py() - timedelta(microseconds=window_us),
+        "last_received_at": pc.max(messages["received_at"]).as_py() + timedelta(microseconds=window_us),
+    }
+    candidates = connection.execute(read_statement("replay/equal_candidates"), span).fetchall()
     accepted: dict[Content, list[_Copy]] = defaultdict(list)
     for log_order, content in contents_of([order for (order,) in candidates]).items():
         accepted[content].append(_Copy(log_order, _arrival_us(log_order)))

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +21,13 @@ from sqlglot import exp
 from ingest.log.files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
-from warehouse.chosen import ChosenRecord
+from warehouse.chosen import ChosenRecord, choose_orders
 from warehouse.duplicates import Content, RecentContents, find_duplicates
 from warehouse.frames import registered, table_of
 from warehouse.identities import AppliedLink, Identities, batch_links, has_retracted, unseen_links
 from warehouse.interning import Interned, intern_pairs
+from warehouse.latecomers import forget_displaced_keys, judge_latecomers, remember_contents, remove_displaced
+from warehouse.misfits import counted_misfits
 from warehouse.plans import read_applied_plans
 from warehouse.properties import DUCKDB_TYPES, PropertyType
 from warehouse.rejects import limit_originals
@@ -43,6 +46,7 @@ _NEW_LINKS = {
     "row": pa.uint32(),
     "outcome": pa.string(),
 }
+_MISFITS = {"load_id": pa.uint64(), "name": pa.string(), "reason": pa.string(), "value_count": pa.uint64()}
 _CHANGED = {"identity_id": pa.uint32()}
 
 
@@ -60,7 +64,8 @@ class Loader:
     """Loads one project's warehouse from a log; the only caller of its steps, so the caches here stay true.
 
     `decode` runs where the owner wants it (a child process in the server); `observe` is told of the stages of each
-    load: the seam for fault tests.
+    load: the seam for fault tests. By `clock` (microseconds since 1970 UTC) what has just come waits a moment, so that
+    several streams are loaded in their common order; without one, everything is loaded at once.
     """
 
     def __init__(
@@ -71,12 +76,15 @@ class Loader:
         *,
         decode: Decoder = decode_batch,
         observe: Callable[[LoadStage], None] = lambda _stage: None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         self._warehouse = warehouse
         self._log = log
         self._decode_settings = decode_settings
         self._decode = SurvivingDecoder(decode)
         self._observe = observe
+        self._clock = clock
+        self._window_us = warehouse.settings.duplicate_window_s * 1_000_000
         self._identities = Identities(warehouse.project.salt)
         self._recent = RecentContents(0)
         self._is_stale = True
@@ -96,8 +104,20 @@ class Loader:
             yield
 
     def decode_again(self, connection: duckdb.DuckDBPyConnection, chosen: tuple[ChosenRecord, ...]) -> DecodedBatch:
-        """Decode records that were loaded before, as they would be decoded now. Only inside `paused`."""
+        """Decode records that were loaded before, as they would be decoded now. Only inside `paused`, or a load."""
         return self._decode(replace(self._request(connection), chosen=chosen))
+
+    def contents_at(self, connection: duckdb.DuckDBPyConnection, orders: list[str]) -> dict[str, Content]:
+        """What the log holds at these places (texts of log_order), of messages without a key."""
+        rest, contents = choose_orders(orders), dict[str, Content]()
+        while rest:
+            batch = self.decode_again(connection, rest)
+            columns = batch.messages.select(["log_order", "content_hash", "occurrence"]).columns
+            for order, content_hash, occurrence in zip(*(column.to_pylist() for column in columns), strict=True):
+                if content_hash is not None:
+                    contents[order] = (content_hash, occurrence)
+            rest = rest[batch.record_count :]
+        return contents
 
     def store_again(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, duplicates: set[int]) -> None:
         """Store a batch out of its turn: the ledger is folded anew, the watermark stays. Only inside `paused`.
@@ -118,7 +138,7 @@ class Loader:
             request = self._request(connection)
         batch = self._decode(request)
         if not batch.record_count:
-            self._seen_extent = extent
+            self._seen_extent = None if batch.is_holding else extent
             return None
         self._is_stale = True  # until this load is committed
         with self._warehouse.write() as connection:
@@ -139,8 +159,7 @@ class Loader:
     def _restore_caches(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self._is_stale:
             self._identities.restore(connection)
-            window_us = self._warehouse.settings.duplicate_window_s * 1_000_000
-            self._recent = RecentContents.restore(connection, window_us)
+            self._recent = RecentContents.restore(connection, self._window_us)
             self._is_stale = False
 
     def _request(self, connection: duckdb.DuckDBPyConnection) -> BatchRequest:
@@ -155,19 +174,43 @@ class Loader:
             max_property_columns=settings.max_property_columns,
             settings=self._decode_settings,
             plans=read_applied_plans(connection),
+            held=self._held(),
         )
+
+    def _held(self) -> tuple[int, int] | None:
+        if self._clock is None:
+            return None
+        now_us = self._clock()
+        return now_us - round(self._warehouse.settings.stream_hold_ms * 1000), now_us
 
     def _store(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, request: BatchRequest) -> LoadReport:
         load_id = _next_load_id(connection)
         is_late = any(mark.received_at_us >= batch.first_received_at_us for mark in request.watermark.values())
         _add_columns(connection, batch.added_columns)
         with registered(connection, "messages", batch.messages), registered(connection, "rejects", batch.rejects):
-            duplicates, new_contents = find_duplicates(connection, batch.messages, self._recent)
-            self._store_rows(connection, batch, duplicates, load_id, must_rebuild=is_late or bool(batch.acts))
-        self._store_progress(connection, batch, new_contents)
+            if is_late:
+                duplicates = self._store_late(connection, batch, load_id)
+            else:
+                duplicates, new_contents = find_duplicates(connection, batch.messages, self._recent)
+                self._store_rows(connection, batch, duplicates, load_id, must_rebuild=bool(batch.acts))
+                self._recent.store(connection, new_contents, _last_arrival_us(batch))
+                _store_watermark(connection, batch)
         _store_account(connection, batch, load_id)
         messages = batch.messages.num_rows
         return LoadReport(batch.record_count, messages, len(duplicates), batch.rejects.num_rows)
+
+    def _store_late(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, load_id: int) -> set[int]:
+        """Store what should have come before something that is loaded already; returns the rows that are duplicates."""
+        window_us = self._window_us
+        judged = judge_latecomers(connection, batch.messages, window_us, partial(self.contents_at, connection))
+        forget_displaced_keys(connection, judged)
+        self._store_rows(connection, batch, judged.duplicates, load_id, must_rebuild=True)
+        remove_displaced(connection, judged, self._warehouse.project.timezone)
+        _store_watermark(connection, batch)
+        remember_contents(connection, judged, window_us)
+        self._recent = RecentContents.restore(connection, window_us)
+        self._recent.store(connection, [], _last_arrival_us(batch))
+        return judged.duplicates
 
     def _store_rows(
         self,
@@ -231,22 +274,22 @@ class Loader:
                 connection.execute(read_statement("load/touch_histories"), timezone)
                 connection.execute(read_statement("load/touch_history_accounts"), timezone)
 
-    def _store_progress(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        batch: DecodedBatch,
-        new_contents: list[tuple[Content, int]],
-    ) -> None:
-        now_us = max(mark.received_at_us for mark in batch.watermark.values())
-        self._recent.store(connection, new_contents, now_us)
-        connection.execute("delete from store.watermark")
-        rows = [(stream, *mark) for stream, mark in sorted(batch.watermark.items())]
-        connection.executemany("insert into store.watermark values (?, ?, ?, ?)", rows)
+
+def _last_arrival_us(batch: DecodedBatch) -> int:
+    return max(mark.received_at_us for mark in batch.watermark.values())
+
+
+def _store_watermark(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
+    connection.execute("delete from store.watermark")
+    rows = [(stream, *mark) for stream, mark in sorted(batch.watermark.items())]
+    connection.executemany("insert into store.watermark values (?, ?, ?, ?)", rows)
 
 
 def _store_account(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, load_id: int) -> None:
-    for (name, reason), count in batch.misfits.items():
-        connection.execute("insert into store.misfits values (?, ?, ?, ?)", [load_id, name, reason, count])
+    if batch.misfits:
+        rows = [(load_id, *each) for each in counted_misfits(batch.misfits)]
+        with registered(connection, "new_misfits", table_of(rows, _MISFITS)):
+            connection.execute("insert into store.misfits by name select * from new_misfits")
     connection.execute("delete from store.settings where name = 'last_load_id'")
     connection.execute("insert into store.settings values ('last_load_id', ?)", [str(load_id)])
 

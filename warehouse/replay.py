@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.batch import DecodedBatch
-from warehouse.chosen import ChosenRecord, choose_orders, choose_record
-from warehouse.duplicates import Content
+from warehouse.chosen import ChosenRecord, choose_record
 from warehouse.frames import registered, table_of
 from warehouse.latecomers import (
     Judged,
@@ -158,25 +157,15 @@ class _Replay:
         if not (replaced or batch.messages.num_rows or batch.rejects.num_rows):
             return
         with registered(connection, "messages", batch.messages), registered(connection, "rejects", batch.rejects):
-            judged = judge_latecomers(connection, batch.messages, self._window_us, partial(self._contents, connection))
+            judged = judge_latecomers(
+                connection, batch.messages, self._window_us, partial(self._loader.contents_at, connection)
+            )
             self._count(batch, judged)
             _remove_rejects(connection, replaced)
             forget_displaced_keys(connection, judged)
             self._loader.store_again(connection, batch, judged.duplicates)
             remove_displaced(connection, judged, self._project.timezone)
             remember_contents(connection, judged, self._window_us)
-
-    def _contents(self, connection: duckdb.DuckDBPyConnection, orders: list[str]) -> dict[str, Content]:
-        """What the log holds at these places, of messages without a key."""
-        rest, contents = choose_orders(orders), dict[str, Content]()
-        while rest:
-            batch = self._loader.decode_again(connection, rest)
-            columns = batch.messages.select(["log_order", "content_hash", "occurrence"]).columns
-            for order, content_hash, occurrence in zip(*(column.to_pylist() for column in columns), strict=True):
-                if content_hash is not None:
-                    contents[order] = (content_hash, occurrence)
-            rest = rest[batch.record_count :]
-        return contents
 
     def _count(self, batch: DecodedBatch, judged: Judged) -> None:
         names = enumerate(batch.messages["event_name"].to_pylist())

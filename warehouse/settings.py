@@ -14,6 +14,11 @@ class WarehouseSettings:
     load_max_plain_bytes: int = setting(
         64 << 20, "A load takes no further request after this many bytes of decompressed bodies."
     )
+    stream_hold_ms: float = setting(
+        200.0,
+        "With several log streams, milliseconds for which a record waits for earlier ones of the others.",
+        may_be_zero=True,
+    )
     load_poll_s: float = setting(0.25, "Seconds between looks at the log while nothing arrives.")
     duplicate_window_s: int = setting(
         600, "Messages without a key count as resent when equal within this many seconds."

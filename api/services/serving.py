@@ -46,7 +46,12 @@ class Server:
         self.metrics = ServerMetrics()
         self._decoder = DecoderProcess(partial(set_up_logs, settings.logs.format))
         self.loader = Loader(
-            self.warehouse, settings.log_folder, settings.decode, decode=self._decoder, observe=observe
+            self.warehouse,
+            settings.log_folder,
+            settings.decode,
+            decode=self._decoder,
+            observe=observe,
+            clock=lambda: time.time_ns() // 1000,
         )
         self._load_loop = LoadLoop(
             self.loader,

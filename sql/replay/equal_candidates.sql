@@ -1,6 +1,7 @@
 -- Purpose: accepted messages without a key that may equal one of this batch; whether they do, the log says. Reads `messages`.
 -- Grain: one row per place in the log.
--- Parameters: window_us (microseconds between arrivals within which equal messages are one).
+-- Parameters: window_us (microseconds between arrivals within which equal messages are one); first_received_at,
+-- last_received_at (timestamps between which any of them arrived).
 with accepted as (
     select
         protocol,
@@ -35,5 +36,6 @@ inner join accepted
     and messages.original_at = coalesce(accepted.original_at, messages.original_at)
 where
     messages.content_hash is not null
+    and accepted.received_at between $first_received_at and $last_received_at
     and abs(epoch_us(messages.received_at) - epoch_us(accepted.received_at)) <= $window_us
 order by accepted.log_order
