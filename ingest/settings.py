@@ -65,9 +65,12 @@ class DecodeSettings:
     max_original_bytes: int = setting(
         64 << 10, "Most bytes kept of a refused message or body; its length and hash stay."
     )
-    max_name_chars: int = setting(255, "Longest event name, identity key or identity value in characters.")
+    max_name_chars: int = setting(
+        255, "Longest name, key or id in characters: of events, properties, identities, accounts, items."
+    )
     max_value_chars: int = setting(65_536, "Longest text among the properties of a message, in characters.")
     max_properties: int = setting(1000, "Most properties of one message.")
+    max_nested_values: int = setting(10_000, "Most values within the objects and lists of one message's properties.")
     max_nesting: int = setting(16, "Deepest nesting of objects and lists in a property.")
     event_max_age_days: int = setting(3650, "Oldest accepted event time, in days before arrival.")
     event_max_ahead_s: int = setting(86_400, "Furthest accepted event time after arrival, in seconds.")

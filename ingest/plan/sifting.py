@@ -12,6 +12,7 @@ import msgspec
 from ingest.decode import decode
 from ingest.message import Decoded, Message, Reject
 from ingest.plan.judge import Judge, Verdict, Violation
+from ingest.protocols.reading import short_detail
 from ingest.record import Record
 from ingest.settings import DecodeSettings
 
@@ -62,7 +63,7 @@ def _keep(sifted: Sifted, message: Message, verdict: Verdict) -> None:
 def _reject(message: Message, refusal: tuple[Any, str], originals: dict[int, Reject]) -> Reject:
     reason, detail = refusal
     said = {"record_type": message.record_type, "event_name": message.event_name}
-    return msgspec.structs.replace(originals[message.index], reason=reason, detail=detail, **said)
+    return msgspec.structs.replace(originals[message.index], reason=reason, detail=short_detail(detail), **said)
 
 
 def _refuse_all(record: Record, settings: DecodeSettings) -> dict[int, Reject]:

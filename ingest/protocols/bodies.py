@@ -26,16 +26,23 @@ GZIP_MAGIC = b"\x1f\x8b"
 _MOST_GZIP_MEMBERS = 100
 # No JSON and no form that clients send begins with these.
 _ZLIB_MAGICS = frozenset({b"x\x01", b"x\x5e", b"x\x9c", b"x\xda"})
-# Arrays with more commas than this are split one by one, so that millions of tiny items never stand in memory at once.
-_MANY_COMMAS = 1_000_000
+# A decoder makes an object of each value in one go, while all else waits. What holds more (ten thousand messages of a
+# hundred values do not) is taken apart step by step.
+_MOST_VALUES = 1_000_000
+_MOST_STEPS = 2 * _MOST_VALUES
 _ARRAY: "msgspec.json.Decoder[list[Item]]" = msgspec.json.Decoder(list[msgspec.Raw])
 _BETWEEN_ITEMS = re.compile(r"[ \t\r\n,]*")
 _BEFORE_VALUE = re.compile(r"[ \t\r\n:]*")
 # What opens or closes a nested value, once texts are stepped over as a whole.
-_BRACKETS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{]+)|([\]}]+)', re.DOTALL)
+# A text without end is stepped over too: else each quote within would be tried anew.
+_BRACKETS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|([\[{]+)|([\]}]+)', re.DOTALL)
+_TEXTS_AND_STARTS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|([\[{,]+)', re.DOTALL)
 # Past so many open brackets nobody means well, and looking for the end would take seconds.
 _DEEPEST = 100_000
 _LINES = re.compile(rb"[^\r\n]+")
+_MOST_FIRST_LINE_BYTES = 64 << 10
+_NOT_BLANK = re.compile(rb"\S")
+_ANY_JSON: "msgspec.json.Decoder[msgspec.Raw]" = msgspec.json.Decoder(msgspec.Raw)
 
 
 def plain_body(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
@@ -44,12 +51,32 @@ def plain_body(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
     Raises `Unreadable`.
     """
     if body[:2] == GZIP_MAGIC:
-        return gunzip(body, max_bytes)
-    if body[:2] in _ZLIB_MAGICS:
-        return _inflate(body, zlib.MAX_WBITS, max_bytes)[0]
-    if content_encoding == "deflate" and body[:1] not in b"{[":
-        return _inflate(body, -zlib.MAX_WBITS, max_bytes)[0]
+        body = gunzip(body, max_bytes)
+    elif body[:2] in _ZLIB_MAGICS:
+        body = _inflate(body, zlib.MAX_WBITS, max_bytes)[0]
+    elif content_encoding == "deflate" and body[:1] not in b"{[":
+        body = _inflate(body, -zlib.MAX_WBITS, max_bytes)[0]
     return body
+
+
+def is_packed(body: bytes, content_encoding: str) -> bool:
+    """Whether anything says that a body is compressed, so that its length says little about the work it makes."""
+    return body[:2] == GZIP_MAGIC or body[:2] in _ZLIB_MAGICS or content_encoding not in ("", "identity")
+
+
+def is_packed_small(body: bytes, most_bytes: int) -> bool:
+    """Whether a body is gzip of at most `most_bytes`; found out without unpacking more."""
+    try:
+        gunzip(body, most_bytes)
+    except Unreadable:
+        return False
+    return body[:2] == GZIP_MAGIC
+
+
+def check_extent(body: bytes) -> None:
+    """Raise `Unreadable` for a body of more values than any decoder shall be given at once."""
+    if has_more_values(body, _MOST_VALUES):
+        raise Unreadable("unreadable_body", f"more than {_MOST_VALUES} values in one body; send it in parts")
 
 
 def gunzip(data: bytes, max_bytes: int) -> bytes:
@@ -116,8 +143,8 @@ def json_items(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | No
     """
     if data.lstrip()[:1] != b"[":
         return [data], None
-    if data.count(b",") > _MANY_COMMAS:
-        return _split_leniently(data, max_items)
+    if has_more_values(data, _MOST_VALUES):
+        return _split_leniently(data, max_items, in_steps=True)
     try:
         raws = _ARRAY.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -125,7 +152,7 @@ def json_items(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | No
     return raws[:max_items], _too_many(max_items) if len(raws) > max_items else None
 
 
-def _split_leniently(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | None]:
+def _split_leniently(data: bytes, max_items: int, *, in_steps: bool = False) -> tuple[list[Item], Unreadable | None]:
     # Python clients send NaN, which is not JSON: one such event must not cost its neighbours.
     text = data.decode("utf-8", "surrogateescape").strip()
     decoder, items, at = json.JSONDecoder(), list[Item](), 1
@@ -133,7 +160,7 @@ def _split_leniently(data: bytes, max_items: int) -> tuple[list[Item], Unreadabl
         while (at := _after_gap(text, at)) < len(text) and text[at] != "]":
             if len(items) == max_items:
                 return items, _too_many(max_items)
-            end = _end_of_value(decoder, text, at)
+            end = _end_of_value(decoder, text, at, in_steps=in_steps)
             items.append(text[at:end].encode("utf-8", "surrogateescape"))
             at = end
     except ValueError as error:
@@ -145,20 +172,23 @@ def _split_leniently(data: bytes, max_items: int) -> tuple[list[Item], Unreadabl
     return items, None
 
 
-def _end_of_value(decoder: json.JSONDecoder, text: str, at: int) -> int:
-    try:
-        return decoder.raw_decode(text, at)[1]
-    except RecursionError:
-        pass
+def _end_of_value(decoder: json.JSONDecoder, text: str, at: int, *, in_steps: bool) -> int:
+    if not (in_steps and text.startswith(("[", "{"), at)):
+        try:
+            return decoder.raw_decode(text, at)[1]
+        except RecursionError:
+            pass
     # Nested too deep to be read, yet its end can be found: what stands beside it must not be lost with it.
     depth = 0
-    for bracket in _BRACKETS.finditer(text, at):
+    for step, bracket in enumerate(_BRACKETS.finditer(text, at)):
         opened, closed = len(bracket[1] or ""), len(bracket[2] or "")
         if 0 < depth <= closed:
             return bracket.start() + depth
         depth += opened - closed
         if depth > _DEEPEST:
             raise ValueError(f"nested deeper than {_DEEPEST}")
+        if step > _MOST_STEPS:
+            raise ValueError("one value holds millions")
     raise ValueError("a deeply nested value has no end")
 
 
@@ -174,15 +204,43 @@ def json_lines(data: bytes, max_items: int) -> tuple[list[Item], Unreadable | No
 
 
 def looks_like_lines(data: bytes) -> bool:
-    """Whether a body is NDJSON: its first line alone is a JSON object, and more follows."""
-    first, newline, rest = data.lstrip().partition(b"\n")
-    if not newline or first[:1] != b"{" or first.rstrip()[-1:] != b"}" or not rest.strip():
+    """Whether a body is NDJSON: its first line alone is a JSON object (of at most 64 KB), and more follows."""
+    start = _NOT_BLANK.search(data)
+    if start is None or start[0] != b"{":
+        return False
+    end = data.find(b"\n", start.start(), start.start() + _MOST_FIRST_LINE_BYTES)
+    first = data[start.start() : end].rstrip()
+    if end < 0 or first[-1:] != b"}" or _NOT_BLANK.search(data, end) is None:
         return False
     try:
-        lenient_json(first)
-    except Unreadable:
+        _ANY_JSON.decode(first)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _is_json_with_nan(first)
+    return True
+
+
+def _is_json_with_nan(line: bytes) -> bool:
+    try:
+        json.loads(line.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
         return False
     return True
+
+
+def has_more_values(data: bytes, most: int) -> bool:
+    """Whether JSON holds more than about `most` values: told before it is read, and no further than need be."""
+    if len(data) <= most or data.count(b",") + data.count(b"[") + data.count(b"{") <= most:
+        return False
+    count = texts = 0
+    for found in _TEXTS_AND_STARTS.finditer(data):
+        if (starts := found[1]) is not None:
+            count += len(starts)
+        else:
+            texts += 1
+        # JSON has at most a name and a text for each of them; what has more is none, and not worth the time.
+        if count > most or texts > 2 * (most + 1):
+            return True
+    return False
 
 
 def object_members(data: bytes) -> dict[str, bytes]:
@@ -192,15 +250,18 @@ def object_members(data: bytes) -> dict[str, bytes]:
     """
     text = data.decode("utf-8", "surrogateescape").strip()
     decoder, members, at = json.JSONDecoder(), dict[str, bytes](), 1
+    in_steps = has_more_values(data, _MOST_VALUES)
     if text[:1] != "{":
         raise Unreadable("unreadable_body", "not a JSON object")
     try:
         while (at := _after_gap(text, at)) < len(text) and text[at] != "}":
+            if text[at] != '"':
+                raise ValueError(f"no name at {at}")
             name, at = decoder.raw_decode(text, at)
             gap = _BEFORE_VALUE.match(text, at)
             at = gap.end() if gap is not None else at
-            end = _end_of_value(decoder, text, at)
-            members[str(name)] = text[at:end].encode("utf-8", "surrogateescape")
+            end = _end_of_value(decoder, text, at, in_steps=in_steps)
+            members[name] = text[at:end].encode("utf-8", "surrogateescape")
             at = end
     except ValueError as error:
         raise Unreadable("unreadable_body", f"not JSON: {error}") from error

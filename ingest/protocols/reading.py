@@ -1,17 +1,28 @@
 """What the decoders of all families share: checking a message, its time, its ids, and keeping what is refused."""
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from ingest.errors import RejectReason, Unreadable
 from ingest.message import PLATFORM_PROPERTY, SOURCES, Decoded, Identity, Message, Protocol, Reject, Source
-from ingest.protocols.bodies import Item, lenient_json
+from ingest.protocols.bodies import Item, has_more_values, lenient_json
 from ingest.settings import DecodeSettings
 
+logger = logging.getLogger("onepath.decode")
+
 _MOST_GUESSED_BYTES = 64 << 10
+_MOST_DETAIL_CHARS = 500
+# A shorter message cannot hold so many values that reading it takes long.
+_MUCH_TO_READ_BYTES = 64 << 10
+# Families whose key is the sender's own; the others put theirs together of several texts, each within the limit.
+_OWN_KEYS = frozenset({"native", "segment"})
+_MOST_TEXTS_OF_A_KEY = 4
 _DAY_US = 86_400_000_000
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,18 +46,30 @@ class Reader:
         self.decoded = Decoded()
         self._seen: dict[bytes, int] = {}
         self._next_index = 0
+        self._has_failed = False
         self._earliest_us = received_at_us - settings.event_max_age_days * _DAY_US
         self._latest_us = received_at_us + settings.event_max_ahead_s * 1_000_000
         self._max_skew_us = settings.clock_correction_over_s * 1_000_000
+        self._most_name_chars = settings.max_name_chars
+        self._most_key_chars = settings.max_name_chars * (1 if protocol in _OWN_KEYS else _MOST_TEXTS_OF_A_KEY)
+        # Wide enough for every message that `check_values` lets through, with what stands around its properties.
+        self._max_values = 2 * (settings.max_properties + settings.max_nested_values)
 
     def read(self, items: Sequence[Item], interpret: Callable[[int, Item], Message]) -> None:
-        """Interpret each item in order; `interpret` gets its index and bytes and raises `Unreadable` to refuse it."""
+        """Interpret each item in order; `interpret` gets its index and bytes and raises `Unreadable` to refuse it.
+
+        Whatever else it raises is a defect of ours, and costs that item alone.
+        """
         messages, check = self.decoded.messages, self._check
         for index, item in enumerate(items, self._next_index):
             try:
+                if len(item) > _MUCH_TO_READ_BYTES:
+                    self._check_extent(item)
                 messages.append(check(interpret(index, item)))
             except Unreadable as refusal:
                 self.refuse(refusal, bytes(item), index)
+            except Exception as error:  # noqa: BLE001  # kept as a reject and logged
+                self._fail(error, bytes(item), index)
         self._next_index += len(items)
 
     def refuse(self, refusal: Unreadable, original: bytes, index: int | None = None) -> None:
@@ -61,7 +84,7 @@ class Reader:
             record_type=record_type,
             event_name=event_name,
             reason=refusal.reason,
-            detail=refusal.detail,
+            detail=short_detail(refusal.detail),
             original=kept,
             original_length=len(original),
             original_sha256=hashlib.sha256(original).hexdigest() if len(kept) < len(original) else None,
@@ -82,6 +105,17 @@ class Reader:
         skew = self.received_at_us - sent_at_us
         return event_at_us + skew if abs(skew) > self._max_skew_us else event_at_us
 
+    def _fail(self, error: Exception, original: bytes, index: int) -> None:
+        if not self._has_failed:  # once for a request: its other messages will fail in the same place
+            logger.exception("a message of %s could not be read and is kept as a reject", self.protocol)
+            self._has_failed = True
+        self.refuse(Unreadable("decoder_failed", f"{type(error).__name__}: {error}"), original, index)
+
+    def _check_extent(self, item: Item) -> None:
+        # Before it is decoded: the objects of sixteen megabytes of `[[],[],...` would fill the memory.
+        if has_more_values(bytes(item), self._max_values):
+            raise Unreadable("too_many_properties", f"more than {self._max_values} values in one message")
+
     def _check(self, message: Message) -> Message:
         """The rules that hold for every family; raises `Unreadable`."""
         if not message.identities and (message.change is None or message.change.target == "person"):
@@ -90,21 +124,49 @@ class Reader:
             raise Unreadable("missing_event_name", "an event needs a name")
         if not self._earliest_us <= message.event_at_us <= self._latest_us:
             raise self._out_of_time(message.event_at_us)
-        self._check_lengths(message)
-        check_values(message.properties, self.settings)
-        if message.change is not None:
-            check_values(message.change.properties, self.settings)
+        if self._has_long_name(message):
+            self._look_closer(message)
+        change = message.change
+        check_values(message.properties if change is None else change.properties, self.settings)
+        most, sdk, version = self._most_name_chars, message.sdk, message.sdk_version
+        if (sdk is not None and len(sdk) > most) or (version is not None and len(version) > most):
+            return msgspec.structs.replace(message, sdk=sdk and sdk[:most], sdk_version=version and version[:most])
         return message
 
-    def _check_lengths(self, message: Message) -> None:
-        most = self.settings.max_name_chars
-        name, account_id = message.event_name, message.account_id
-        is_long = (name is not None and len(name) > most) or (account_id is not None and len(account_id) > most)
+    def _has_long_name(self, message: Message) -> bool:
+        # Runs for every message, so it looks no further than it must; which text it is, is asked afterwards.
+        most = self._most_name_chars
         for identity in message.identities:
-            is_long = is_long or len(identity.value) > most or len(identity.key) > most
-        if is_long:
-            what, text = next(each for each in _texts_of(message) if len(each[1]) > most)
-            raise Unreadable("name_too_long", f"{what} has {len(text)} characters; at most {most}")
+            if len(identity.value) > most or len(identity.key) > most:
+                return True
+        name, account_id, distinct_id = message.event_name, message.account_id, message.distinct_id
+        key, change = message.dedupe_key, message.change
+        return (
+            (name is not None and len(name) > most)
+            or (distinct_id is not None and len(distinct_id) > most)
+            or (key is not None and len(key) > self._most_key_chars)
+            or (account_id is not None and len(account_id) > most)
+            or (change is not None and change.item is not None)
+        )
+
+    def _look_closer(self, message: Message) -> None:
+        for what, text, most in self._texts_of(message):
+            if len(text) > most:
+                raise Unreadable("name_too_long", f"{what} has {len(text)} characters; at most {most}")
+
+    def _texts_of(self, message: Message) -> Iterable[tuple[str, str, int]]:
+        most = self._most_name_chars
+        yield "the event name", message.event_name or "", most
+        yield "the account id", message.account_id or "", most
+        for identity in message.identities:
+            yield "an identity key", identity.key, most
+            yield f"identity {identity.key}", identity.value, most
+        yield "the distinct_id", message.distinct_id or "", most
+        yield "the dedupe key", message.dedupe_key or "", self._most_key_chars
+        if message.change is not None and message.change.item is not None:
+            item_type, item_id = message.change.item
+            yield "the item_type", item_type, most
+            yield "the item_id", item_id, most
 
     def _out_of_time(self, event_at_us: int) -> Unreadable:
         when = f"event time {time_text(event_at_us)}"
@@ -116,39 +178,51 @@ class Reader:
 
 
 def check_values(properties: dict[str, Any], settings: DecodeSettings) -> None:
-    """Refuse properties beyond the limits on their number, length and nesting; raises `Unreadable`."""
+    """Refuse properties beyond the limits on their number, names, length and nesting; raises `Unreadable`."""
     if len(properties) > settings.max_properties:
         detail = f"{len(properties)} properties; at most {settings.max_properties}"
         raise Unreadable("too_many_properties", detail)
-    most = settings.max_value_chars
-    for value in properties.values():
+    most, most_name_chars, nested_count = settings.max_value_chars, settings.max_name_chars, 0
+    for name, value in properties.items():
         kind = type(value)
-        if (kind is str and len(value) > most) or kind is dict or kind is list:
-            for name, each in properties.items():
-                _check_nested(name, each, settings)
-            return
+        if kind is str:
+            if len(value) > most:
+                raise _value_too_long(name, len(value), most)
+        elif kind is dict or kind is list:
+            nested_count = _check_nested(name, value, nested_count, settings)
+        if len(name) > most_name_chars:
+            detail = f"property {name[:99]!r}... has a name of {len(name)} characters; at most {most_name_chars}"
+            raise Unreadable("name_too_long", detail)
 
 
-def _check_nested(name: str, value: Any, settings: DecodeSettings) -> None:
-    level: list[Any] = [[value]]
-    depth = 0
+def _check_nested(name: str, value: Any, nested_count: int, settings: DecodeSettings) -> int:
+    """The nested values of the message so far, with those of this property."""
+    level: list[Any] = [value]
+    depth = 1
     while level:
         if depth > settings.max_nesting:
             raise Unreadable("nested_too_deep", f"property {name[:99]!r} nests deeper than {settings.max_nesting}")
-        within = [part for each in level for part in (each.values() if isinstance(each, dict) else each)]
+        nested_count += sum(map(len, level))
+        if nested_count > settings.max_nested_values:
+            detail = f"more than {settings.max_nested_values} values in objects and lists, up to property {name[:99]!r}"
+            raise Unreadable("too_many_properties", detail)
+        within = list[Any]()
+        for each in level:
+            within += [*each, *each.values()] if isinstance(each, dict) else each
         longest = max((len(part) for part in within if isinstance(part, str)), default=0)
         if longest > settings.max_value_chars:
-            detail = f"property {name[:99]!r} holds {longest} characters; at most {settings.max_value_chars}"
-            raise Unreadable("value_too_long", detail)
+            raise _value_too_long(name, longest, settings.max_value_chars)
         level, depth = [part for part in within if isinstance(part, dict | list)], depth + 1
+    return nested_count
 
 
-def _texts_of(message: Message) -> Iterable[tuple[str, str]]:
-    yield "the event name", message.event_name or ""
-    yield "the account id", message.account_id or ""
-    for identity in message.identities:
-        yield "an identity key", identity.key
-        yield f"identity {identity.key}", identity.value
+def _value_too_long(name: str, length: int, most: int) -> Unreadable:
+    return Unreadable("value_too_long", f"property {name[:99]!r} holds {length} characters; at most {most}")
+
+
+def short_detail(detail: str) -> str:
+    """A detail that may quote what was sent, cut to what a person reads."""
+    return detail if len(detail) <= _MOST_DETAIL_CHARS else f"{detail[: _MOST_DETAIL_CHARS - 1]}…"
 
 
 def guess_names(original: bytes) -> tuple[str | None, str | None]:

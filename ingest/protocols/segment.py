@@ -67,8 +67,9 @@ class Envelope(msgspec.Struct):
     """A batch; the messages stay bytes until each is read on its own."""
 
     batch: msgspec.Raw
-    sent_at: Any = msgspec.field(default=None, name="sentAt")
-    write_key: Any = msgspec.field(default=None, name="writeKey")
+    # Typed, so that nothing large is made of what stands here; what is neither is read leniently.
+    sent_at: str | int | float | None = msgspec.field(default=None, name="sentAt")
+    write_key: str | int | float | None = msgspec.field(default=None, name="writeKey")
 
 
 class SegmentMessage(msgspec.Struct, rename="camel", gc=False):
@@ -91,6 +92,7 @@ class SegmentMessage(msgspec.Struct, rename="camel", gc=False):
     context: dict[str, Any] | None = None
 
 
+_MOST_ENVELOPE_BYTES = 1000
 _FORM = msgspec.json.Decoder(SegmentMessage)
 _ENVELOPE = msgspec.json.Decoder(Envelope)
 
@@ -155,6 +157,9 @@ def _open_leniently(body: bytes) -> Envelope:
     if body.lstrip()[:1] != b"{":
         raise Unreadable("unreadable_body", 'a batch is a JSON object with a list "batch"')
     members = object_members(body)
+    for name in ("sentAt", "writeKey"):
+        if len(members.get(name, b"")) > _MOST_ENVELOPE_BYTES:
+            raise Unreadable("unreadable_body", f"{name} is longer than {_MOST_ENVELOPE_BYTES} bytes")
     sent_at, write_key = (lenient_json(members[name]) if name in members else None for name in ("sentAt", "writeKey"))
     return Envelope(msgspec.Raw(members.get("batch", b"")), sent_at, write_key)
 
