@@ -94,7 +94,7 @@ def test_event_is_found_where_the_mapping_says(mapped: DecodeSettings) -> None:
     assert message.identities == (Identity("$identity_mobile", "138"),)
     assert (message.account_id, message.distinct_id) == ("7", "138")
     assert message.properties == {"plan": "year", "channel": "crm", "amount": 98.5}
-    assert (message.source, message.sdk, message.dedupe_key) == ("server", "webhook/crm", "crm:OrderPaid:17")
+    assert (message.source, message.sdk, message.dedupe_key) == ("server", "webhook/crm", "crm\0OrderPaid\x0017")
 
 
 def test_body_sent_again_has_the_id_of_the_first(mapped: DecodeSettings) -> None:
@@ -105,7 +105,7 @@ def test_body_sent_again_has_the_id_of_the_first(mapped: DecodeSettings) -> None
     }
     assert len(ids) == 1
     other = decoded(sent("crm", {**PAID, "type": "order.settled", "data": {**PAID["data"], "order_no": 18}}), mapped)
-    assert other.messages[0].dedupe_key == "crm:OrderPaid:18"
+    assert other.messages[0].dedupe_key == "crm\0OrderPaid\x0018"
 
 
 def test_contacts_and_companies_are_calls(mapped: DecodeSettings) -> None:
@@ -175,11 +175,32 @@ def test_bad_item_does_not_cost_its_neighbours(mapped: DecodeSettings) -> None:
     assert json.loads(found.rejects[0].original) == {"phone": "2"}
 
 
+@pytest.mark.parametrize("phone", ["138", None])
+def test_no_more_items_are_looked_at_than_there_may_be_messages(tmp_path: Path, phone: str | None) -> None:
+    """Nor a million that `when` would pass over."""
+    limits = DecodeSettings(webhooks=hooks(tmp_path, form=FORM), max_messages=3)
+    entries = [{"kind": "A", "phone": phone}] * 3
+    whole = decoded(sent("form", {"entries": entries}), limits)
+    assert [each.reason for each in whole.rejects] == ([] if phone else ["webhook_unmatched"])
+    found = decoded(sent("form", {"entries": [*entries, {"kind": "B", "phone": "139"}]}), limits)
+    assert [each.event_name for each in found.messages] == (["A"] * 3 if phone else [])
+    assert [each.reason for each in found.rejects] == ["too_many_messages"]
+    crowded = decoded(post("/webhook/form", b'{"entries":[' + b"[]," * 1_000_000 + b"[]]}"), limits)
+    assert [each.reason for each in crowded.rejects] == ["unreadable_body"]
+
+
+def test_keys_are_told_apart_wherever_their_colons_stand(tmp_path: Path) -> None:
+    text = "messages: [{event_name: $.e, dedupe_key: $.k, identities: {id: $.id}}]"
+    settings = DecodeSettings(webhooks=hooks(tmp_path, shop=text))
+    one, other = (decoded(sent("shop", {"e": e, "k": k, "id": 1}), settings) for e, k in (("a:b", "c"), ("a", "b:c")))
+    assert one.messages[0].dedupe_key != other.messages[0].dedupe_key
+
+
 def test_a_mended_mapping_takes_in_what_was_refused(tmp_path: Path, mapped: DecodeSettings) -> None:
     request = sent("crm", {**PAID, "data": {**PAID["data"], "order_no": None, "number": 9}})
     assert reasons(decoded(request, mapped))
     mended = DecodeSettings(webhooks=hooks(tmp_path, crm=CRM.replace("order_no", "number")))
-    assert [each.dedupe_key for each in decoded(request, mended).messages] == ["crm:OrderPaid:9"]
+    assert [each.dedupe_key for each in decoded(request, mended).messages] == ["crm\0OrderPaid\x009"]
 
 
 def test_bodies_nobody_asked_for_and_no_json_are_rejects(mapped: DecodeSettings) -> None:
@@ -261,6 +282,18 @@ def test_other_ways_to_sign(tmp_path: Path, signature: str, header: str) -> None
     running = Running(tmp_path / "log", DecodeSettings(webhooks=hooks(tmp_path, a=text)))
     assert running.ask("POST", "/webhook/a", b"{}", {"X-S": header}).status_code == 200
     assert running.ask("POST", "/webhook/a", b"{}", {"X-S": header[:-1]}).status_code == 401
+    running.writer.close()
+
+
+def test_hex_may_be_capitals_and_the_prefix_must_be_there(tmp_path: Path, mapped: DecodeSettings) -> None:
+    running = Running(tmp_path / "log", mapped)
+    body = sent("crm", PAID).body
+    digest = signed(body)["X-Crm-Signature"].removeprefix("sha256=")
+    answers = [
+        running.ask("POST", "/webhook/crm", body, {"X-Crm-Signature": text}).status_code
+        for text in (f"sha256={digest.upper()}", digest, f"SHA256={digest}")
+    ]
+    assert answers == [200, 401, 401]
     running.writer.close()
 
 

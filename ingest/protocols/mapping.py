@@ -3,6 +3,7 @@
 Plain data, so that a mapping can be part of the settings that decoding depends on; paths are compiled once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,14 +43,15 @@ class Path:
         except JSONPathError as error:
             raise MappingError(f"{self.text!r} is no JSON path: {str(error).splitlines()[0]}") from error
 
-    def find_all(self, body: Any, item: Any) -> list[Any]:
-        """Every value it leads to; nulls count as absent."""
-        found = _compile("$" + self.text[1:]).findall(item if self.text.startswith("@") else body)
-        return [value for value in found if value is not None]
+    def find_all(self, body: Any, item: Any) -> Iterator[Any]:
+        """Every value it leads to, each looked for when it is asked for; nulls count as absent."""
+        for match in _compile("$" + self.text[1:]).finditer(item if self.text.startswith("@") else body):
+            if match.obj is not None:
+                yield match.obj
 
     def find(self, body: Any, item: Any) -> Any:
         """The first value it leads to, or None."""
-        return next(iter(self.find_all(body, item)), None)
+        return next(self.find_all(body, item), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Condition:
     def holds(self, body: Any, item: Any) -> bool:
         found = self.path.find_all(body, item)
         if self.values is None:
-            return bool(found) == self.is_set
+            return (next(found, None) is not None) == self.is_set
         return any(value in self.values for value in found)
 
 

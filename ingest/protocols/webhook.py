@@ -15,7 +15,7 @@ import msgspec
 from ingest.errors import Unreadable
 from ingest.message import Decoded, Identity, Message, PropertyChange
 from ingest.protocols.answers import Answer
-from ingest.protocols.bodies import lenient_json, plain_body
+from ingest.protocols.bodies import check_extent, lenient_json, plain_body
 from ingest.protocols.endpoint import RawHeaders
 from ingest.protocols.mapping import Constant, MessageMapping, Path, Signature, Value, Webhook
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
@@ -55,16 +55,16 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
         if hook.signature is None:
             check_write_key(bearer_or_query(request) if settings.write_keys else None, settings)
         text = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
-        found = _find(hook, _read_json(text))
+        check_extent(text)
+        found, is_cut = _find(hook, _read_json(text), settings.max_messages)
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
     reader.decoded.plain_bytes = len(text)
-    kept = found[: settings.max_messages]
-    originals = [text if part.is_whole else msgspec.json.encode(part.item) for part in kept]
-    reader.read(originals, lambda index, item: _interpret(reader, index, bytes(item), name, kept[index]))
-    if len(found) > len(kept):
-        detail = f"more than {len(kept)} messages in a request; those beyond are not read"
+    originals = [text if part.is_whole else msgspec.json.encode(part.item) for part in found]
+    reader.read(originals, lambda index, item: _interpret(reader, index, bytes(item), name, found[index]))
+    if is_cut:
+        detail = f"more than {settings.max_messages} items or messages in a request; those beyond are not looked at"
         reader.refuse(Unreadable("too_many_messages", detail), text)
     elif not found:
         reader.refuse(Unreadable("webhook_unmatched", "no `when` of the mapping asks for this body"), text)
@@ -89,8 +89,12 @@ def _is_signed(signature: Signature, headers: RawHeaders, body: bytes) -> bool:
     assert signature.secret is not None, "the collector does not start without the secret"
     wanted = signature.header.lower().encode("latin-1")
     sent = next((value.decode("latin-1").strip() for name, value in headers if name == wanted), "")
-    sent = sent.removeprefix(signature.prefix)
-    return hmac.compare_digest(sent.encode("latin-1"), _sign(signature, signature.secret, body))
+    if not sent.startswith(signature.prefix):
+        return False
+    digest = sent.removeprefix(signature.prefix).encode("latin-1")
+    if signature.algorithm != "plain" and signature.encoding == "hex":
+        digest = digest.lower()
+    return hmac.compare_digest(digest, _sign(signature, signature.secret, body))
 
 
 def _sign(signature: Signature, secret: bytes, body: bytes) -> bytes:
@@ -120,16 +124,22 @@ class _Part(msgspec.Struct, gc=False):
     is_whole: bool
 
 
-def _find(hook: Webhook, body: Any) -> list[_Part]:
+def _find(hook: Webhook, body: Any, most: int) -> tuple[list[_Part], bool]:
+    """The parts of a body that become messages, at most so many, and whether there may be more.
+
+    Each mapping looks at no more items than that, whether they become messages or not.
+    """
     found = list[_Part]()
     for mapping in hook.messages:
-        items = [body] if mapping.items is None else mapping.items.find_all(body, body)
-        found += [
-            _Part(mapping, body, item, mapping.items is None)
-            for item in items
-            if all(condition.holds(body, item) for condition in mapping.when)
-        ]
-    return found
+        items = iter([body]) if mapping.items is None else mapping.items.find_all(body, body)
+        for looked_at, item in enumerate(items):
+            if looked_at == most:
+                return found, True
+            if all(condition.holds(body, item) for condition in mapping.when):
+                if len(found) == most:
+                    return found, True
+                found.append(_Part(mapping, body, item, mapping.items is None))
+    return found, False
 
 
 def _interpret(reader: Reader, index: int, original: bytes, name: str, part: _Part) -> Message:
@@ -158,7 +168,7 @@ def _interpret(reader: Reader, index: int, original: bytes, name: str, part: _Pa
         distinct_id=identities[0].value if identities else None,
         has_own_time=has_own_time,
         # Each system counts its own: an order 17 of one is not the order 17 of another, nor its payment.
-        dedupe_key=f"{name}:{event_name or mapping.record_type}:{key}" if key else None,
+        dedupe_key="\0".join((name, event_name or mapping.record_type, key)) if key else None,
         content_hash=content_hash,
         occurrence=occurrence,
         account_id=account_id,
