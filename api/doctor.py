@@ -14,7 +14,7 @@ from api.asking import project_path, running_server
 from api.errors import ApiError, SettingsError
 from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, local_url, read_settings
 from ingest.errors import IngestError
-from ingest.log.files import list_files, list_streams
+from ingest.log.files import list_files, list_streams, size_of
 from warehouse.errors import WarehouseError
 
 
@@ -76,7 +76,7 @@ def _log(settings: Settings) -> str:
     if not streams:
         return f"none yet in {settings.log_folder}"
     files = [file for stream in streams for file in list_files(settings.log_folder / stream)]
-    size = sum(file.path.stat().st_size for file in files)
+    size = sum(size_of(file) for file in files)
     return f"{len(files)} files, {size:,} bytes, in streams {', '.join(streams)}"
 
 

@@ -130,8 +130,9 @@ def refuse_damage(damage: Damage) -> Reject:
         event_name=None,
         reason="log_damaged",
         detail=damage.detail,
-        original=damage.original,
+        original=b"",
         original_length=damage.length,
+        original_sha256=damage.sha256,
     )
 
 

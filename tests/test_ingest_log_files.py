@@ -1,5 +1,6 @@
 """Log files of which the beginning, the end or all is gone, that cannot be read, or are of another format."""
 
+import hashlib
 import os
 import zlib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import LogDamaged, LogUnreadable
-from ingest.log.files import FILE_END, KEPT_DAMAGE_BYTES, read_records
+from ingest.log.files import FILE_END, file_path, list_files, read_records, size_of
 from ingest.log.frame import FORMAT_VERSION, FrameKind, UnknownFormat, encode_frame, read_frames
 from ingest.log.frame_file import CHUNK_BYTES
 from ingest.log.loaded import write_loaded
@@ -78,7 +79,7 @@ def test_a_file_that_became_shorter_than_what_was_read_of_it_is_told(tmp_path: P
     assert what.detail.endswith(f"it ends at offset 20 without a seal; what came behind offset {second.offset} is gone")
 
 
-def test_of_much_damage_the_beginning_is_kept(tmp_path: Path) -> None:
+def test_damage_is_told_by_its_hash_and_its_bytes_stay_in_the_log(tmp_path: Path) -> None:
     write(tmp_path, b"a", bytes(3 * CHUNK_BYTES), b"b")
     path = tmp_path / STREAM / FIRST_SEALED
     whole = path.read_bytes()
@@ -86,7 +87,7 @@ def test_of_much_damage_the_beginning_is_kept(tmp_path: Path) -> None:
     [_, (position, end, what), _] = read_all(tmp_path)
     assert isinstance(what, Damage)
     assert what.length == end - position.offset > 3 * CHUNK_BYTES
-    assert what.original == path.read_bytes()[position.offset :][:KEPT_DAMAGE_BYTES]
+    assert what.sha256 == hashlib.sha256(path.read_bytes()[position.offset : end]).hexdigest()
 
 
 def test_a_whole_frame_that_holds_no_record_is_damage(tmp_path: Path) -> None:
@@ -204,3 +205,13 @@ def test_no_more_is_read_than_was_asked_for_and_one_frame(tmp_path: Path, monkey
     assert len(entries) == 4
     assert sum(read) < 200_000 + 60_000 + 1000
     assert max(read) <= 200_000
+
+
+def test_the_size_of_a_file_survives_its_sealing(tmp_path: Path) -> None:
+    path = file_path(tmp_path, 1, ".open")
+    path.write_bytes(b"12345")
+    [listed] = list_files(tmp_path)
+    path.rename(path.with_suffix(".log"))
+    assert size_of(listed) == 5
+    path.with_suffix(".log").unlink()
+    assert size_of(listed) == 0

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ingest.decode import decode
 from ingest.errors import PlanError
 from ingest.message import Message, PropertyChange, PropertyOperation, PropertyTarget
+from ingest.plan.hints import Hints
 from ingest.plan.judge import Judge, Verdict
 from ingest.plan.plan import MODES, PLAN_TYPES, Plan, PlanMode, plan_values
 from ingest.plan.reading import read_plan, read_plan_text
@@ -315,3 +316,29 @@ def test_a_record_as_planned_stays_what_it_is() -> None:
     record = Record(NOON_US, native(event("TrialStarted", login("t"), channel="web")))
     before = decode(record, DecodeSettings())
     assert sift(ENFORCED, record, before, DecodeSettings()).decoded is before
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("trial_started", "TrialStarted"),
+        ("TrialStart", "TrialStarted"),
+        ("TrialStartedAgain", "TrialStarted"),
+        ("TrailStarted", "TrialStarted"),
+        ("TrialStartef", "TrialStarted"),
+        ("支付完成", "支付"),
+        ("Something else", None),
+        ("", None),
+    ],
+)
+def test_a_hint_names_what_may_have_been_meant(sent: str, meant: str | None) -> None:
+    hints = Hints(["TrialStarted", "OrderPaid", "支付", "支付完成了"])
+    assert hints.for_name(sent) == ("支付完成了" if sent == "支付完成" else meant)
+
+
+def test_made_up_names_cost_no_comparison_with_every_declared_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the plan only warns, nobody reads a hint, and none is looked for."""
+    monkeypatch.setattr(Hints, "for_name", lambda *_looked_for: pytest.fail("a hint was looked for"))
+    verdict = in_mode("warn").judge(message_of("made up", {}))
+    assert verdict is not None
+    assert [each.reason for each in verdict.violations] == ["undeclared_event"]

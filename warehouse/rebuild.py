@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.log.files import list_files, list_streams, sync_folder
+from ingest.log.files import list_files, list_streams, size_of, sync_folder
 from ingest.settings import DecodeSettings
 from warehouse.load import Loader, LoadReport
 from warehouse.project import Project
@@ -69,7 +69,7 @@ def build_fresh(
 
 def log_bytes(log: Path) -> int:
     """Bytes of all log files."""
-    return sum(each.path.stat().st_size for stream in list_streams(log) for each in list_files(log / stream))
+    return sum(size_of(each) for stream in list_streams(log) for each in list_files(log / stream))
 
 
 def bytes_behind(log: Path, watermark: Watermark) -> int:
@@ -78,9 +78,9 @@ def bytes_behind(log: Path, watermark: Watermark) -> int:
     for stream, mark in watermark.items():
         for each in list_files(log / stream):
             if each.number < mark.file:
-                behind += each.path.stat().st_size
+                behind += size_of(each)
             elif each.number == mark.file:
-                behind += mark.offset
+                behind += min(mark.offset, size_of(each))  # it may stand behind every byte: FILE_END
     return behind
 
 

@@ -5,6 +5,7 @@ unfinished write that a restart cut off (they were never acknowledged).
 """
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ from ingest.record import Damage, Position, Record, decode_arrival_us, decode_re
 SEALED_SUFFIX = ".log"
 OPEN_SUFFIX = ".open"
 TORN_SUFFIX = ".torn"
-KEPT_DAMAGE_BYTES = 64 << 10
 # An offset behind every byte: nothing more is read from this file. Damage that reaches to the end of a file ends here,
 # so that it is reported once.
 FILE_END = 1 << 40
@@ -84,6 +84,14 @@ def list_files(folder: Path) -> list[LogFile]:
     return [found[number] for number in sorted(found)]
 
 
+def size_of(log_file: LogFile) -> int:
+    """Bytes of a listed file, which the collector may have sealed (and so renamed) since; 0 of one that is gone."""
+    for path in (log_file.path, log_file.path.with_suffix(SEALED_SUFFIX)):
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat().st_size
+    return 0
+
+
 def list_streams(log: Path) -> list[str]:
     """The streams that have a folder below the log."""
     return sorted(path.name for path in log.iterdir() if path.is_dir()) if log.is_dir() else []
@@ -134,6 +142,12 @@ def read_records(log: Path, stream: str, file: int, offset: int, max_bytes: int)
         next_number = log_file.number + 1
 
 
+def last_end(log_file: LogFile) -> int:
+    """Where reading goes on behind the last record of a file; cheap however large it is. Raises `LogUnreadable`."""
+    with _open_file(log_file) as frames:
+        return frames.last_end()
+
+
 def entry_bytes(entry: Entry) -> int:
     """How much of the log an entry takes."""
     position, end, what = entry
@@ -155,7 +169,7 @@ class _FileReader:
         last = self._number - 1
         files = f"log file {first} is" if first == last else f"log files {first} to {last} are"
         rest = f"; {'it' if first == last else 'the first'} was read up to offset {offset}" if offset else ""
-        damage = Damage(0, f"{files} gone from the stream {self._stream}{rest}", b"", self._arrived_us)
+        damage = Damage(0, f"{files} gone from the stream {self._stream}{rest}", None, self._arrived_us)
         return Position(self._stream, last, offset if first == last else 0), FILE_END, damage
 
     def entries(self, start: int, chunk_bytes: int) -> Iterator[Entry]:
@@ -209,8 +223,10 @@ class _FileReader:
 
     def _damage(self, offset: int, end: int, detail: str) -> Damage:
         length = max(end - offset, 0)
-        original = self._frames.read(offset, min(length, KEPT_DAMAGE_BYTES))
-        return Damage(length, detail, original, self._arrived_us)
+        digest = hashlib.sha256()
+        for at in range(offset, offset + length, CHUNK_BYTES):
+            digest.update(self._frames.read(at, min(CHUNK_BYTES, offset + length - at)))
+        return Damage(length, detail, digest.hexdigest(), self._arrived_us)
 
 
 def _open_file(log_file: LogFile) -> FrameFile:
@@ -228,9 +244,5 @@ LogExtent = tuple[tuple[str, str, int], ...]
 
 def log_extent(log: Path) -> LogExtent:
     """How far the log reaches: each stream's last file and its size. It changes with every record."""
-    extent = []
-    for stream in list_streams(log):
-        for log_file in list_files(log / stream)[-1:]:
-            with contextlib.suppress(FileNotFoundError):  # sealed, and so renamed, a moment ago
-                extent.append((stream, log_file.path.name, log_file.path.stat().st_size))
-    return tuple(extent)
+    last_files = (each for stream in list_streams(log) for each in list_files(log / stream)[-1:])
+    return tuple((each.stream, each.path.name, size_of(each)) for each in last_files)

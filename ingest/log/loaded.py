@@ -6,12 +6,11 @@ to refuse anybody.
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from ingest.log.files import list_files, list_streams
+from ingest.log.files import list_files, list_streams, size_of
 
 LOADED_NAME = "loaded.json"
 
@@ -52,7 +51,6 @@ def measure_backlog_bytes(log: Path) -> int:
         mark = loaded.get(stream, LoadedMark(0, 0))
         for log_file in list_files(log / stream):
             if log_file.number >= mark.file:
-                with suppress(FileNotFoundError):  # sealed, and so renamed, a moment ago
-                    size = log_file.path.stat().st_size
-                    total += max(size - mark.offset, 0) if log_file.number == mark.file else size
+                size = size_of(log_file)
+                total += max(size - mark.offset, 0) if log_file.number == mark.file else size
     return total

@@ -7,12 +7,11 @@ compare ignoring case, as their columns do, and a value is of a type when a colu
 import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
-from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple
 
 from ingest.errors import RejectReason
 from ingest.message import Message, PropertyChange
+from ingest.plan.hints import Hints
 from ingest.plan.plan import READ_BY_ONEPATH, Plan, PlanType, PropertyRule, PropertyRules
 
 ViolationReason = Literal[
@@ -81,7 +80,7 @@ class Judge:
         self._presets = _rules_of(plan.properties_of("$") or {})
         sections = {target: plan.properties_of_target(target) for target in ("person", "account")}
         self._targets = {target: _rules_of(rules) for target, rules in sections.items() if rules is not None}
-        self._close_events = lru_cache(maxsize=1000)(partial(_close, known=tuple(plan.events)))
+        self._hints = Hints(plan.events)
 
     def judge(self, message: Message) -> Verdict | None:
         """What is to be done with the message beside storing it; None is nothing."""
@@ -93,7 +92,9 @@ class Judge:
         rules = self._events.get(name)
         if rules is None:
             if not (self._allows_presets and name[:1] == "$"):
-                detail = f"event {name!r} is not in the plan{self._close_events(name)}"
+                # What is kept is only counted: nobody reads a detail of it.
+                meant = self._hints.for_name(name) if self.plan.mode == "enforce" else None
+                detail = f"event {name!r} is not in the plan" + (f"; did you mean {meant!r}?" if meant else "")
                 return self._verdict([Violation("event", None, "undeclared_event", detail)])
             rules = self._presets
         if self._is_ordinary(rules, message.properties):
@@ -222,8 +223,3 @@ def _details(violations: list[Violation]) -> str:
 def _shortened(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _MOST_VALUE_CHARS else f"{text[: _MOST_VALUE_CHARS - 1]}…"
-
-
-def _close(name: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
