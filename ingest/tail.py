@@ -1,17 +1,24 @@
 """The tail of the log: what arrives, decoded, in the order of arrival.
 
-Reads the log alone, so it works while no server runs and never slows the collector. What was refused stands in its
-place with its reason; nothing is skipped without being counted.
+Reads the log alone, so it works while no server runs and never slows the collector. What is refused, by the plan in
+force too, stands in its place with its reason; nothing is skipped without being counted.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 from pathlib import Path
+from typing import Any
 
+from ingest.acts import STREAM as OPERATOR_STREAM
 from ingest.decode import decode, refuse_damage
-from ingest.log.files import list_files, list_streams, read_records
+from ingest.log.files import last_end, list_files, list_streams, read_records
 from ingest.message import Message, Reject
+from ingest.plan.history import PlanHistory
+from ingest.plan.judge import Violation
+from ingest.plan.plan import SET_PLAN
+from ingest.plan.sifting import Sifted, sift
 from ingest.record import Act, Damage, Position, Record
 from ingest.settings import DecodeSettings
 
@@ -19,16 +26,23 @@ POLL_S = 0.2
 _EVERYTHING = 1 << 62
 # How many records the start looks back through for the last messages that pass the filter.
 _LOOK_BACK_RECORDS = 10_000
+# ... unless they are so large that reading them would keep whoever watches waiting.
+_LOOK_BACK_BYTES = 256 << 20
 _MAX_READ_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One message, reject or operator's act, and where it stands in the log."""
+    """One message, reject or operator's act, and where it stands in the log.
+
+    `set_aside` holds what the plan lets stand beside the properties of a message, `violations` what is not as it says.
+    """
 
     position: Position
     received_at_us: int
     what: Message | Reject | Act
+    set_aside: dict[str, Any] = field(default_factory=dict)
+    violations: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +96,14 @@ class Tail:
         self._settings = settings
         self._filter = passes or TailFilter()
         self._ends: dict[str, tuple[int, int]] = {}
+        self._plans = PlanHistory(())
+        self._plans_end = (0, 0)
 
     def start(self, last: int = 0) -> list[Arrival]:
         """Go to the end of every stream; returns the last arrivals that pass, oldest first, at most `last`."""
         records = [record for stream in list_streams(self._log) for record in self._records_before_end(stream, last)]
         records.sort(key=_order)
+        self._learn_plans()
         found: deque[Arrival] = deque(maxlen=last)
         for position, record in reversed(records):
             if len(found) == last:
@@ -99,6 +116,7 @@ class Tail:
         """What arrived since, about `max_bytes` of each stream; the rest comes with the next call."""
         records = [record for stream in list_streams(self._log) for record in self._next_records(stream, max_bytes)]
         records.sort(key=_order)
+        self._learn_plans()
         return [arrival for position, record in records for arrival in self._passing(position, record)]
 
     def poll_newest(self, max_bytes: int) -> list[Arrival | Skipped]:
@@ -108,10 +126,27 @@ class Tail:
         return [*arrivals, Skipped(skipped)] if skipped else arrivals
 
     def _records_before_end(self, stream: str, last: int) -> list[tuple[Position, Record | Damage]]:
-        # Two files are enough: the one being written may have just begun.
-        files = list_files(self._log / stream)[-2:] if last else list_files(self._log / stream)[-1:]
-        self._ends[stream] = (files[0].number, 0) if files else (0, 0)
-        return list(deque(self._next_records(stream, _EVERYTHING), maxlen=min(last, 1) * _LOOK_BACK_RECORDS))
+        files = list_files(self._log / stream)
+        if files and not last:  # nothing of it is shown: its end is found without reading it all
+            self._ends[stream] = (files[-1].number, last_end(files[-1]))
+            return []
+        self._ends[stream] = (files[-1].number, 0) if files else (0, 0)
+        newest = self._next_records(stream, _EVERYTHING)
+        records = list(deque(newest, maxlen=min(last, 1) * _LOOK_BACK_RECORDS))
+        byte_count = 0
+        # Each restart begins a file, so there may be many small ones, or such without any record.
+        for file, following in reversed(list(pairwise(files))):
+            if not last or len(records) >= _LOOK_BACK_RECORDS or byte_count >= _LOOK_BACK_BYTES:
+                break
+            records[:0] = self._records_between(stream, file.number, following.number)
+            byte_count += file.path.stat().st_size
+        return records
+
+    def _records_between(self, stream: str, file: int, following: int) -> list[tuple[Position, Record | Damage]]:
+        """The last of what stands in one file, and what is said of files that are gone behind it."""
+        entries = read_records(self._log, stream, file, 0, _EVERYTHING)
+        here = takewhile(lambda entry: entry[0].file < following, entries)
+        return list(deque(((position, record) for position, _, record in here), maxlen=_LOOK_BACK_RECORDS))
 
     def _next_records(self, stream: str, max_bytes: int) -> Iterator[tuple[Position, Record | Damage]]:
         file, offset = self._ends.get(stream, (0, 0))
@@ -123,12 +158,39 @@ class Tail:
         if isinstance(record, Damage):
             damaged = Arrival(position, record.received_at_us, refuse_damage(record))
             return [damaged] if self._filter.passes(damaged) else []
-        found = decode(record, self._settings)
+        sifted = self._sifted(record)
+        found = sifted.decoded
         whats: list[Message | Reject] = sorted([*found.messages, *found.rejects], key=lambda each: each.index)
-        arrivals = [Arrival(position._replace(message_index=each.index), record.received_at_us, each) for each in whats]
+        arrivals = [_arrival(position, record, each, sifted) for each in whats]
         if record.act is not None and not found.rejects:
             arrivals.append(Arrival(position, record.received_at_us, record.act))
         return [arrival for arrival in arrivals if self._filter.passes(arrival)]
+
+    def _sifted(self, record: Record) -> Sifted:
+        decoded = decode(record, self._settings)
+        judge = self._plans.judge_at(record.received_at_us)
+        return Sifted(decoded) if judge is None else sift(judge, record, decoded, self._settings)
+
+    def _learn_plans(self) -> None:
+        """Read on in the operators' stream, which is small: a plan may be much older than what is shown.
+
+        Called when the records to judge have been read: an act that bears on them is in the log by then.
+        """
+        for position, end, record in read_records(self._log, OPERATOR_STREAM, *self._plans_end, _EVERYTHING):
+            self._plans_end = (position.file, end)
+            if isinstance(record, Damage) or record.act is None or record.act.act != SET_PLAN:
+                continue
+            if not decode(record, self._settings).rejects:
+                self._plans.add(record.received_at_us, record.act.details)
+
+
+def _arrival(position: Position, record: Record, what: Message | Reject, sifted: Sifted) -> Arrival:
+    position = position._replace(message_index=what.index)
+    if isinstance(what, Reject):
+        return Arrival(position, record.received_at_us, what)
+    violations = tuple(violation for index, violation in sifted.violations if index == what.index)
+    set_aside = sifted.set_aside.get(what.index, {})
+    return Arrival(position, record.received_at_us, what, set_aside, violations)
 
 
 def _order(found: tuple[Position, Record | Damage]) -> tuple[int, Position]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, MutableMapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,7 +19,11 @@ from fastapi import FastAPI
 from api.printing.tail_lines import as_object, to_text
 from api.routes.tailing import TailHub, Watcher, create_tailing
 from api.settings import Settings, read_settings
+from ingest.log.files import list_files
+from ingest.log.writer import LogWriter
 from ingest.message import Message, Reject
+from ingest.plan.plan import FORCE_DELAY_US, SET_PLAN
+from ingest.record import Act
 from ingest.settings import DecodeSettings
 from ingest.tail import Arrival, Skipped, Tail, TailFilter
 from tests.stories import NOON_US, SECOND_US, StoryLog, event, login, native, post, retraction, segment
@@ -103,7 +108,85 @@ def test_what_comes_too_fast_is_counted(log: StoryLog) -> None:
     assert tail.poll_newest(max_bytes=300) == []
 
 
+def test_history_is_found_behind_files_without_records(tmp_path: Path) -> None:
+    with closing(LogWriter(tmp_path, "collector")) as writer:
+        for request in native(event("before", LI)), native(event("latest", LI)):
+            writer.append(request)
+    for _ in range(2):  # restarts that nobody sent anything to
+        LogWriter(tmp_path, "collector").close()
+    assert [each.number for each in list_files(tmp_path / "collector")] == [1, 2, 3]
+    tail = Tail(tmp_path, DecodeSettings())
+    assert names(tail.start(10)) == ["before", "latest"]
+    with closing(LogWriter(tmp_path, "collector")) as writer:
+        writer.append(native(event("after", LI)))
+    assert names(tail.poll()) == ["after"]
+    assert names(Tail(tmp_path, DecodeSettings()).start(2)) == ["latest", "after"]
+
+
+# The plan in force
+
+
+def plan(mode: str) -> Act:
+    """An operator declares the event `pay` with its amount."""
+    declared = {"pay": {"properties": {"amount": "number"}}}
+    return Act(SET_PLAN, "head office", {"plan": {"mode": mode, "events": declared}, "file_name": "plan.yaml"})
+
+
+def test_what_the_plan_in_force_refuses_is_refused_in_its_place(log: StoryLog) -> None:
+    log.append(plan("enforce"), NOON_US, stream="operator")
+    log.append(native(event("pai", LI)), NOON_US + FORCE_DELAY_US - 1)  # the plan is not yet in force
+    log.append(native(event("pay", LI), event("pai", LI)), NOON_US + FORCE_DELAY_US)
+    tail = tail_of(log, TailFilter(identity="teacher-1"))
+    assert names(tail.start(10)) == ["pai", "pay", "undeclared_event"]
+    refused = tail_of(log, TailFilter(rejects_only=True)).start(1)[0]
+    line = to_text(refused, SHANGHAI, None)
+    assert "pai undeclared_event: event 'pai' is not in the plan; did you mean 'pay'?" in line.plain
+    assert line.style == "red"
+    assert isinstance(refused.what, Reject)
+    assert b'"pai"' in refused.what.original
+
+
+def test_a_plan_that_is_applied_while_somebody_watches_judges_what_comes_next(log: StoryLog) -> None:
+    tail = tail_of(log, TailFilter(event="pay"))
+    assert tail.start() == []
+    wrong = native(event("pay", LI, amount="a lot"))
+    log.append(wrong, NOON_US)
+    assert names(tail.poll()) == ["pay"]
+    log.append(plan("enforce"), NOON_US + 1, stream="operator")
+    log.append(wrong, NOON_US + 2 * SECOND_US)
+    assert names(tail.poll()) == ["wrong_type"]
+    log.append(plan("learn"), NOON_US + 3 * SECOND_US, stream="operator")
+    log.append(wrong, NOON_US + 5 * SECOND_US)
+    assert names(tail.poll()) == ["pay"]
+
+
+def test_what_the_plan_sets_aside_is_told_beside_the_message(log: StoryLog) -> None:
+    log.append(plan("enforce"), NOON_US, stream="operator")
+    log.append(native(event("pay", LI, amount=3, colour="red")), NOON_US + 2 * SECOND_US)
+    [shown] = tail_of(log).start(1)
+    told = as_object(shown)
+    assert (told["properties"], told["other_properties"]) == ({"amount": 3}, {"colour": "red"})
+    assert [each["reason"] for each in told["violations"]] == ["undeclared_property"]
+    assert "! property 'colour' is not in the plan" in to_text(shown, SHANGHAI, None).plain
+
+
 # Lines
+
+
+def test_in_a_narrow_terminal_the_reason_survives(log: StoryLog) -> None:
+    log.tell(native(event("pay", LI), {"event_name": "A name that is longer than anybody would ever give"}))
+    good, bad = tail_of(log).start(2)
+    assert to_text(good, SHANGHAI, 80).plain == "12:00:00 native pay  teacher-1"
+    line = to_text(bad, SHANGHAI, 80).plain
+    assert line.startswith("12:00:00 native ✗ A name that is longer t… missing_identity: ")
+
+
+def test_a_call_has_a_call_id_as_in_the_answer_to_its_sender(log: StoryLog) -> None:
+    log.tell(native(event("pay", LI)), segment({"type": "identify", "userId": "teacher-1", "traits": {"a": 1}}))
+    paid, identified = map(as_object, tail_of(log).start(2))
+    assert "call_id" not in paid
+    assert "event_id" not in identified
+    assert paid["event_id"] != identified["call_id"]
 
 
 def test_a_line_says_when_what_who_and_with_what(log: StoryLog) -> None:
@@ -221,7 +304,8 @@ def test_the_answer_begins_with_the_last_and_goes_on_until_its_reader_leaves(hou
         shown = Shown(house.app, f"{TAIL}?last=5")
         assert json.loads(await shown.text())["event_name"] == "before"
         log.append(native(event("after", WANG), {"event_name": "nobody"}), NOON_US + SECOND_US)
-        after, nobody = map(json.loads, (await shown.text()).splitlines())
+        text_ = await shown.text(); print("GOT", text_)
+        after, nobody = map(json.loads, text_.splitlines())
         assert (after["event_name"], nobody["reason"]) == ("after", "missing_identity")
         await shown.leave()
         again = Shown(house.app, f"{TAIL}?last=1&event=after", accept="text/event-stream")

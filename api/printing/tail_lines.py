@@ -12,10 +12,14 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from ingest.message import Identity, Message, Reject, message_id
+from ingest.plan.judge import Violation
 from ingest.record import Act
 from ingest.tail import Arrival, Skipped
 from warehouse.identity import by_priority
 
+# Below it a line has no room for columns.
+_WIDE_CELLS = 100
+_NAME_CELLS = 24
 Kind = Literal["event", "call", "reject", "act", "skipped", "heartbeat"]
 _STYLES: dict[Kind, str] = {"event": "bold", "call": "magenta", "act": "blue"}
 
@@ -38,27 +42,38 @@ def to_json(shown: Arrival | Skipped) -> bytes:
 
 
 def to_text(shown: Arrival | Skipped, zone: tzinfo, width: int | None) -> Text:
-    """One line: time, where from, what, who, account, properties; cut to `width` cells, or whole when it is None."""
+    """One line: time, where from, what, who, account, properties; cut to `width` cells, or whole when it is None.
+
+    A narrow line does without columns and milliseconds, so that the reason of a reject survives the cut.
+    """
     if isinstance(shown, Skipped):
         return Text(
             f"{shown.requests:,} requests, {shown.messages:,} messages came too fast to be shown", style="yellow"
         )
-    clock = datetime.fromtimestamp(shown.received_at_us / 1_000_000, zone).strftime("%H:%M:%S.%f")[:-3]
-    what = shown.what
+    is_narrow = width is not None and width < _WIDE_CELLS
+    head, what = _head(shown, zone, is_narrow=is_narrow), shown.what
     if isinstance(what, Reject):
-        text = Text.assemble((f"{clock}  {_column(what.protocol, 16)}  ", "red"), (_rejected(what), "red"))
+        text = Text(f"{head}{_rejected(what, _NAME_CELLS if width is not None else None)}", style="red")
     elif isinstance(what, Act):
-        text = Text(
-            f"{clock}  {_column('operator', 16)}  {_printable(what.act)}  {_values(what.details)}", style="blue"
-        )
+        text = Text(f"{head}{_printable(what.act)}  {_values(what.details)}", style="blue")
     else:
-        name = _column(what.event_name or _call(what), 22)
-        source = _column(_source(what), 16)
+        name = _printable(what.event_name or _call(what))
+        name = _cut(name, _NAME_CELLS) if is_narrow else _column(name, 22)
         rest = f"  {_who(what)}  {_values(what.change.properties if what.change else what.properties)}"
-        text = Text.assemble((f"{clock}  {source}  ", "dim"), (name, _STYLES[_kind_of(shown)]), rest.rstrip())
+        noted = "".join(f"  ! {_printable(each.detail)}" for each in shown.violations)
+        text = Text.assemble((head, "dim"), (name, _STYLES[_kind_of(shown)]), (noted, "yellow"), rest.rstrip())
     if width is not None:
         text.truncate(width, overflow="ellipsis")
     return text
+
+
+def _head(shown: Arrival, zone: tzinfo, *, is_narrow: bool) -> str:
+    """When it arrived and where from."""
+    moment, what = datetime.fromtimestamp(shown.received_at_us / 1_000_000, zone), shown.what
+    source = "operator" if isinstance(what, Act) else what.protocol if isinstance(what, Reject) else _source(what)
+    if is_narrow:
+        return f"{moment:%H:%M:%S} {_cut(_printable(source), 8)} "
+    return f"{moment:%H:%M:%S.%f}"[:-3] + f"  {_column(source, 16)}  "
 
 
 def _kind_of(arrival: Arrival) -> Kind:
@@ -71,8 +86,9 @@ def _kind_of(arrival: Arrival) -> Kind:
 
 def _message(message: Message, arrival: Arrival) -> dict[str, Any]:
     change = message.change
+    beside = "other_changes" if message.event_name is None else "other_properties"
     return {
-        "event_id": str(message_id(message, arrival.position)),
+        "call_id" if message.event_name is None else "event_id": str(message_id(message, arrival.position)),
         "protocol": message.protocol,
         "record_type": message.record_type,
         "event_name": message.event_name,
@@ -88,7 +104,13 @@ def _message(message: Message, arrival: Arrival) -> dict[str, Any]:
         "properties": message.properties,
         "change": change
         and {"target": change.target, "operation": change.operation, "item": change.item, "set": change.properties},
+        beside: arrival.set_aside,
+        "violations": [_violation(each) for each in arrival.violations],
     }
+
+
+def _violation(violation: Violation) -> dict[str, Any]:
+    return {"property": violation.property, "reason": violation.reason, "detail": violation.detail}
 
 
 def _reject(reject: Reject) -> dict[str, Any]:
@@ -103,8 +125,9 @@ def _reject(reject: Reject) -> dict[str, Any]:
     }
 
 
-def _rejected(reject: Reject) -> str:
+def _rejected(reject: Reject, name_cells: int | None) -> str:
     name = _printable(reject.event_name or reject.record_type or "")
+    name = name if name_cells is None else _cut(name, name_cells)
     original = _printable(" ".join(reject.original[:400].decode("utf-8", "replace").split()))
     return f"✗ {name + ' ' if name else ''}{reject.reason}: {_printable(reject.detail)}  {original}"
 
@@ -140,6 +163,11 @@ def _column(text: str, cells: int) -> str:
     """At least so many cells wide; a Chinese character takes two."""
     text = _printable(text)
     return text if cell_len(text) >= cells else set_cell_size(text, cells)
+
+
+def _cut(text: str, cells: int) -> str:
+    """At most so many cells wide."""
+    return text if cell_len(text) <= cells else f"{set_cell_size(text, cells - 1)}…"
 
 
 def _printable(text: str) -> str:
