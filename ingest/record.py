@@ -67,7 +67,8 @@ class Damage(msgspec.Struct, frozen=True):
     """Bytes of the log that were once whole and no longer are: where a record would stand, what became of them.
 
     `length` counts the bytes that can be named; of a file that is gone there are none. `sha256` is theirs: they stay in
-    the log alone, for they may be what somebody's headers held. `received_at_us` is the last arrival before them as far as the reader knows: not after the next record's.
+    the log alone, for they may be what somebody's headers held. `received_at_us` is the last arrival before them as far
+    as the reader knows: not after the next record's.
     """
 
     length: int

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import LogDamaged, LogUnreadable
-from ingest.log.files import FILE_END, file_path, list_files, read_records, size_of
+from ingest.log.files import FILE_END, file_path, last_end, list_files, read_records, size_of
 from ingest.log.frame import FORMAT_VERSION, FrameKind, UnknownFormat, encode_frame, read_frames
 from ingest.log.frame_file import CHUNK_BYTES
 from ingest.log.loaded import write_loaded
@@ -215,3 +215,15 @@ def test_the_size_of_a_file_survives_its_sealing(tmp_path: Path) -> None:
     assert size_of(listed) == 5
     path.with_suffix(".log").unlink()
     assert size_of(listed) == 0
+
+
+@pytest.mark.parametrize("middle_bytes", [1, 3 * CHUNK_BYTES])
+def test_the_end_of_a_file_is_found_from_its_end(tmp_path: Path, middle_bytes: int) -> None:
+    """Sealed or not, behind a large record or a small one, and before a frame that is still being written."""
+    write(tmp_path, b"a", b"b", bytes(middle_bytes))
+    [sealed] = list_files(tmp_path / STREAM)
+    *_, (_, end, _) = read_all(tmp_path)
+    assert last_end(sealed) == end
+    opened = sealed.path.rename(sealed.path.with_suffix(".open"))
+    opened.write_bytes(opened.read_bytes()[: end + 9])
+    assert last_end(list_files(tmp_path / STREAM)[0]) == end

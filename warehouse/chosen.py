@@ -11,6 +11,7 @@ from ingest.errors import LogDamaged
 from ingest.log.files import Entry, read_records
 from ingest.message import Decoded
 from ingest.record import Damage, Position, Record
+from warehouse.message_columns import record_order
 
 _ALL_BYTES = 1 << 62
 
@@ -29,7 +30,7 @@ class ChosenRecord:
     @property
     def record_order(self) -> str:
         """The record's `log_order`, without a message index."""
-        return f"{self.received_at_us:017d}/{self.stream}/{self.file:012d}/{self.offset:012d}"
+        return record_order(self.received_at_us, Position(self.stream, self.file, self.offset))
 
     def orders(self) -> list[str]:
         """The places of the messages that were chosen by name."""

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 import pyarrow as pa
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
 from api.backlog import Backlog, measure_backlog
+from api.routes.projects import known_project
 from api.services.loading import LoadingStatus
 from api.settings import Settings
 from ingest.errors import IngestError
@@ -140,16 +141,12 @@ def _questions(server: ServerParts) -> APIRouter:
     settings = server.settings
     limits = settings.warehouse
 
-    def known_project(project: str) -> None:
-        if project != settings.project.project.name:
-            raise HTTPException(404, f"there is no project {project!r}; there is {settings.project.project.name!r}")
-
     @contextmanager
     def snapshot() -> Iterator[DuckDBSnapshot]:
         with server.warehouse.snapshot() as found:
             yield found
 
-    router = APIRouter(dependencies=[Depends(known_project)])
+    router = APIRouter(dependencies=[Depends(known_project(settings))])
     calendar = calendar_of(settings)
 
     @router.post("/funnel")

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query
 
 from api.plan_files import AppliedPlan, PlanFile, apply_plan
 from api.routes.endpoints import ServerParts
+from api.routes.projects import known_project
 from ingest.errors import PlanError
 from ingest.plan.plan import plan_values
 from ingest.plan.reading import read_plan
@@ -50,13 +51,7 @@ class PlanAnswer:
 def create_planning(server: ServerParts) -> APIRouter:
     """The endpoints of plan and catalog."""
     settings, warehouse = server.settings, server.warehouse
-    known = settings.project.project.name
-
-    def known_project(project: str) -> None:
-        if project != known:
-            raise HTTPException(404, f"there is no project {project!r}; there is {known!r}")
-
-    router = APIRouter(prefix="/api/v1/projects/{project}", dependencies=[Depends(known_project)])
+    router = APIRouter(prefix="/api/v1/projects/{project}", dependencies=[Depends(known_project(settings))])
 
     @router.get("/catalog")
     def catalog(event: str | None = None, examples: Annotated[int, Query(ge=1, le=100)] = 5) -> CatalogAnswer:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter, Depends, HTTPException
 
 from api.routes.endpoints import ServerParts, rows_of
+from api.routes.projects import known_project
 from ingest.decode import decode
 from ingest.record import Record
 from ingest.settings import DecodeSettings
@@ -50,11 +51,7 @@ def create_replaying(server: ReplayParts) -> APIRouter:
     """The routes for rejects beyond their list."""
     settings = server.settings
 
-    def known_project(project: str) -> None:
-        if project != settings.project.project.name:
-            raise HTTPException(404, f"there is no project {project!r}; there is {settings.project.project.name!r}")
-
-    router = APIRouter(prefix="/api/v1/projects/{project}", dependencies=[Depends(known_project)])
+    router = APIRouter(prefix="/api/v1/projects/{project}", dependencies=[Depends(known_project(settings))])
 
     @router.get("/rejects/summary")
     def summary(

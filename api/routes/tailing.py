@@ -13,10 +13,11 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import StreamingResponse
 
 from api.printing.tail_lines import to_json
+from api.routes.projects import known_project
 from api.settings import Settings
 from ingest.errors import IngestError
 from ingest.settings import DecodeSettings
@@ -96,17 +97,26 @@ class TailHub:
         return len(self._watchers) >= self._max_watchers
 
     def join(self, watcher: Watcher) -> None:
-        """From now on it gets what arrives. Reads to the end of the log when nobody watched before."""
+        """From now on it gets what arrives. Finds the end of the log when nobody watched before."""
+        tail: Tail | None = None
+        while not self._admit(watcher, tail):
+            # Without the lock, which the event loop takes too: a slow disk must stop nothing but this.
+            tail = Tail(self._log, self._settings)
+            tail.start()
+
+    def _admit(self, watcher: Watcher, tail: Tail | None) -> bool:
+        """Whether it is settled; if not, a tail that stands at the end of the log is missing."""
         with self._lock:
             if self.is_full:
                 watcher.end()
-                return
+                return True
             if not self._is_following:
-                tail = Tail(self._log, self._settings)
-                tail.start()
+                if tail is None:
+                    return False
                 threading.Thread(target=self._follow, args=(tail,), name="tail", daemon=True).start()
                 self._is_following = True
             self._watchers.add(watcher)
+            return True
 
     def look_back(self, watcher: Watcher, last: int) -> list[Arrival]:
         """The last arrivals that pass the watcher's filter."""
@@ -142,8 +152,8 @@ class TailHub:
 
 def create_tailing(settings: Settings, is_ending: Callable[[], bool]) -> APIRouter:
     """The route of the live view. `is_ending` says that the server shuts down: an endless answer must hear of it."""
-    router = APIRouter()
-    name, max_tails = settings.project.project.name, settings.server.max_tails
+    router = APIRouter(dependencies=[Depends(known_project(settings))])
+    max_tails = settings.server.max_tails
     hub = TailHub(settings.log_folder, settings.decode, max_tails, is_ending)
 
     @router.get(
@@ -155,7 +165,6 @@ def create_tailing(settings: Settings, is_ending: Callable[[], bool]) -> APIRout
         },
     )
     async def tail(
-        project: str,
         http: Request,
         event: str | None = None,
         identity: str | None = None,
@@ -163,8 +172,6 @@ def create_tailing(settings: Settings, is_ending: Callable[[], bool]) -> APIRout
         last: Annotated[int, Query(ge=0, le=1000)] = 0,
     ) -> StreamingResponse:
         """Each message as it arrives, rejects in place: server-sent events, or JSON lines if Accept says so."""
-        if project != name:
-            raise HTTPException(404, f"there is no project {project!r}; there is {name!r}")
         if hub.is_full:
             raise HTTPException(503, f"{max_tails} watch already; raise ONEPATH_SERVER__MAX_TAILS for more")
         media_type = JSON_LINES if JSON_LINES in http.headers.get("accept", "") else EVENT_STREAM
