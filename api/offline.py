@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.asking import Ask, checked
 from api.backlog import Backlog, measure_backlog
+from api.loaded_settings import write_loaded_settings
 from api.routes.endpoints import create_api
 from api.routes.planning import create_planning
 from api.routes.replaying import create_replaying
@@ -58,6 +59,7 @@ def load_once(settings: Settings) -> list[LoadReport]:
     decoder = DecoderProcess()
     try:
         with open_offline(settings) as warehouse:
+            write_loaded_settings(settings)
             reports = Loader(warehouse, settings.log_folder, settings.decode, decode=decoder).load_all()
             tell_loaded(warehouse, settings.log_folder)
             refresh_project(warehouse, settings)

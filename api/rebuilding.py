@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from api.asking import running_server
 from api.errors import ApiError
+from api.loaded_settings import write_loaded_settings
 from api.services.refreshing import refresh_project
 from api.settings import Settings
 from warehouse.comparing import ViewComparison, compare_warehouses
@@ -55,6 +56,7 @@ def rebuild_warehouse(settings: Settings, progress: Progress, *, is_check: bool,
             old.checkpoint()
     if not is_check:
         swap_in(path, keep=keep)
+        write_loaded_settings(settings)
     return rebuilt
 
 

@@ -1,14 +1,18 @@
 """The commands around rejects, as a person runs them: look, mend, replay, rebuild and compare."""
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from api import answering
 from api.cli import app
+from api.errors import ApiError
 from api.rebuilding import rebuild_warehouse
 from api.settings import read_settings
 from ingest.record import Request
@@ -115,15 +119,41 @@ def test_a_rebuild_is_compared_and_swapped_in(data: Path, monkeypatch: pytest.Mo
 HOLD_OPEN = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
 
 
-def test_a_rebuild_is_refused_while_another_process_has_the_warehouse(data: Path) -> None:
+@contextlib.contextmanager
+def held_open(data: Path) -> Iterator[Callable[[], None]]:
+    """Another process has the warehouse until the block ends, or lets go of it when asked."""
     command = [sys.executable, "-c", HOLD_OPEN, str(data / "default.duckdb")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"open\n"
-        result = CliRunner().invoke(app, ["replay", "--all", "--data", str(data)])
-        assert isinstance(result.exception, WarehouseInUse)
         assert holder.stdin is not None
-        holder.stdin.close()
+        assert holder.stdout.readline() == b"open\n"
+        stdin = holder.stdin
+
+        def let_go() -> None:
+            stdin.close()
+            holder.wait(30)
+
+        yield let_go
+        stdin.close()
+
+
+def test_a_rebuild_is_refused_while_another_process_has_the_warehouse(data: Path) -> None:
+    with held_open(data):
+        result = CliRunner().invoke(app, ["replay", "--all", "--data", str(data)])
+    assert isinstance(result.exception, WarehouseInUse)
+
+
+def test_a_question_waits_for_whoever_has_the_warehouse_open(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held_open(data) as let_go:
+        monkeypatch.setattr(answering, "_note_waiting", let_go)
+        assert "课程报名" in run(data, "rejects")
+
+
+def test_after_a_while_a_question_says_what_is_in_its_way(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "is open in another process, and no server on this folder answered within 0.3 seconds"
+    with held_open(data), pytest.raises(ApiError, match=sentence), answering.answers(read_settings(data), 0.3):
+        pass
+    assert capsys.readouterr().err == "onepath: waiting for the server that is starting on this folder\n"
 
 
 def test_a_rebuild_that_fails_leaves_the_old_warehouse_alone(data: Path) -> None:

@@ -57,13 +57,14 @@ def check(
     from api.printing.plan_tables import print_check
 
     if file is None:
-        response = _ask("GET", "plan/check", data)
+        response = _ask("GET", "plan/check", data, is_judging=True)
     else:
         from api.plan_files import read_plan_file
         from ingest.plan.plan import plan_values
 
         read = read_plan_file(file)
-        response = _ask("POST", "plan/check", data, {"plan": plan_values(read.plan), "file_name": read.file_name})
+        asked = {"plan": plan_values(read.plan), "file_name": read.file_name}
+        response = _ask("POST", "plan/check", data, asked, is_judging=True)
     if as_json:
         terminal.print_json(out, response)
     else:
@@ -111,12 +112,15 @@ def catalog(
         terminal.print_watermark(out, response.json())
 
 
-def _ask(method: str, path: str, data: Path | None, body: Any = None) -> Any:
+def _ask(method: str, path: str, data: Path | None, body: Any = None, *, is_judging: bool = False) -> Any:
     from api.answering import answers
     from api.asking import project_path
+    from api.loaded_settings import differing_settings
     from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
+        if is_judging and backlog is not None:
+            terminal.warn_of_settings(differing_settings(settings))
         return ask(method, project_path(settings, path), body)

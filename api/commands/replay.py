@@ -35,21 +35,28 @@ def replay(
         _rebuild(data, is_check=is_check, keep=keep)
         return
     from api.answering import answers
-    from api.asking import project_path
+    from api.asking import project_path, running_server
+    from api.loaded_settings import differing_settings
     from api.printing import reject_lines, terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
+        url = running_server(settings) if backlog is None else None
+        if backlog is not None:
+            terminal.warn_of_settings(differing_settings(settings))
         response = ask("POST", project_path(settings, "replay"), {**chosen, "is_dry_run": is_dry_run})
-    reject_lines.print_replay(out, response.json())
+    reject_lines.print_replay(out, response.json(), server_url=url)
 
 
 def _rebuild(data: Path | None, *, is_check: bool, keep: bool) -> None:
+    from api.loaded_settings import differing_settings
+    from api.printing import terminal
     from api.printing.rebuild_lines import print_rebuilt, rebuild_progress
     from api.rebuilding import rebuild_warehouse
 
     settings = settings_to_ask(data)
+    terminal.warn_of_settings(differing_settings(settings))
     with rebuild_progress(settings.log_folder) as progress:
         rebuilt = rebuild_warehouse(settings, progress, is_check=is_check, keep=keep)
     print_rebuilt(out, rebuilt, settings.warehouse_path, is_check=is_check, keep=keep)

@@ -86,12 +86,15 @@ def load(
     data: Data = None, once: Annotated[bool, typer.Option("--once", help="Load what is there, then end.")] = False
 ) -> None:
     """Load the log into the warehouse while no server runs."""
+    from api.loaded_settings import differing_settings
     from api.offline import load_once
     from api.printing import terminal
 
     if not once:
         raise ApiError("the server loads the log by itself; without one, run `onepath load --once`")
-    terminal.print_load(out, load_once(settings_of(data)))
+    settings = settings_of(data)
+    terminal.warn_of_settings(differing_settings(settings))
+    terminal.print_load(out, load_once(settings))
 
 
 @commands.command()

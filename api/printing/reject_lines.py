@@ -55,8 +55,10 @@ def print_next_step(out: Console) -> None:
     )
 
 
-def print_replay(out: Console, report: dict[str, Any]) -> None:
-    """What became of the rejects that were sent through again."""
+def print_replay(out: Console, report: dict[str, Any], *, server_url: str | None = None) -> None:
+    """What became of the rejects that were sent through again; `server_url`: which server judged them."""
+    if server_url is not None:
+        out.print(f"Judged by the server at {server_url} with its settings.", highlight=False, soft_wrap=True)
     if not report["tried"]:
         out.print("No rejects to replay.")
         return

@@ -49,6 +49,17 @@ def warn_of_backlog(backlog: "Backlog | None") -> None:
         )
 
 
+def warn_of_settings(differing: list[str]) -> None:
+    """On stderr: this shell judges messages by other settings than those the folder was loaded with."""
+    for clause in differing:
+        Console(stderr=True).print(
+            plain_text(f"onepath: judged by the settings of this shell: {clause}"),
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
 def warn_of_unknown_events(unknown: dict[str, list[str]]) -> None:
     """On stderr: a misspelt event is no error, but its zeros should not be taken for an answer."""
     for name, close in unknown.items():

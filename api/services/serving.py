@@ -14,6 +14,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from api.board.pages import create_board
+from api.loaded_settings import differing_settings, write_loaded_settings
 from api.routes.endpoints import create_api
 from api.routes.planning import create_planning
 from api.routes.replaying import create_replaying
@@ -43,6 +44,9 @@ class Server:
         self.settings = settings
         settings.data.mkdir(parents=True, exist_ok=True)
         self.warehouse = Warehouse(settings.warehouse_path, settings.project.project, settings.warehouse)
+        for clause in differing_settings(settings):
+            logger.warning("%s; it applies to what is loaded from now on", clause)
+        write_loaded_settings(settings)
         self.metrics = ServerMetrics()
         self._decoder = DecoderProcess(partial(set_up_logs, settings.logs.format))
         self.loader = Loader(
