@@ -40,7 +40,9 @@ class CollectorSettings:
         may_be_zero=True,
     )
     max_waiting_bytes: int = setting(
-        256 << 20, "Bytes of requests held in memory before further ones are refused; 0: no limit.", may_be_zero=True
+        256 << 20,
+        "Bytes held of requests not yet answered and of records not yet written, before more are refused; 0: no limit.",
+        may_be_zero=True,
     )
     group_commit_wait_ms: float = setting(
         0.0,

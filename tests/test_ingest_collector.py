@@ -1,23 +1,32 @@
 """The collector over ASGI: what it answers, what it logs, and that it answers only after the log has it."""
 
 import asyncio
+import dataclasses
 import errno
 import gzip
 import hashlib
 import json
+import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from ingest.log.writer import WriteStage
-from ingest.record import Request
-from tests.collectors import Running
+from ingest.decode import decode, find_endpoint
+from ingest.log.writer import LogWriter, WriteStage
+from ingest.message import Decoded
+from ingest.receiving.collector import Collector
+from ingest.record import Record, Request
+from ingest.settings import CollectorSettings, DecodeSettings
+from tests.collectors import Running, elsewhere
 from tests.stories import (
     DAY_US,
     NOON,
     NOON_US,
+    FixedClock,
     Json,
     device,
     event,
@@ -249,6 +258,72 @@ def test_record_is_synced_before_the_answer_goes_out(collector: Running) -> None
 
     asyncio.run(ask())
     assert seen_at_answer == [(["written", "synced"], 1)] * 2
+
+
+# What takes long to look at
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "is_in_loop"),
+    [
+        pytest.param("/events", native(event("reach", device("d1"))).body, {}, True, id="small"),
+        pytest.param("/events", native(*[event("reach", device("d1"))] * 400).body, {}, True, id="a batch"),
+        pytest.param("/events", gzip.compress(native(event("reach", device("d1"))).body), {}, True, id="small, packed"),
+        pytest.param("/events", gzip.compress(b"0" * 70_000), {}, False, id="large, packed"),
+        pytest.param("/events", gzip.compress(b"[" + b"0," * 5000 + b"0]"), {}, False, id="many tiny values, packed"),
+        pytest.param("/events", zlib.compress(b"[]"), {}, False, id="deflate"),
+        pytest.param("/events", b"[]", {"content-encoding": "deflate"}, False, id="deflate by its header"),
+        pytest.param("/events", b"[" + b"0," * 5000 + b"0]", {}, False, id="many tiny values"),
+        pytest.param("/events", b"0\n" * 5000, {}, False, id="many tiny lines"),
+        pytest.param("/events", b" " * 200_000, {}, False, id="large"),
+        pytest.param("/debug", sensors(tracked("reach")).body, {}, False, id="packed within"),
+    ],
+)
+def test_only_what_is_sure_to_be_quick_is_looked_at_in_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+    collector: Running,
+    path: str,
+    body: bytes,
+    headers: dict[str, str],
+    is_in_loop: bool,
+) -> None:
+    threads = list[str]()
+    endpoint = find_endpoint(path)
+    assert endpoint is not None
+
+    def look(record: Record, settings: DecodeSettings) -> Decoded:
+        threads.append(threading.current_thread().name.partition("_")[0])
+        return decode(record, settings)
+
+    seen = dataclasses.replace(endpoint, look=look)
+    monkeypatch.setattr("ingest.receiving.collector.find_endpoint", lambda _path: seen)
+    collector.ask("POST", path, body, headers)
+    assert threads == ["MainThread" if is_in_loop else "look"]
+
+
+def test_body_is_held_until_it_is_answered(tmp_path: Path) -> None:
+    """Eight requests of 30 KB at a disk that takes its time: memory is promised for six of them and their records."""
+    go = threading.Event()
+
+    def wait(_stage: WriteStage) -> None:
+        assert go.wait(20)
+
+    writer = LogWriter(tmp_path, "collector", clock_us=FixedClock(), observe=wait)
+    app = Collector(writer, CollectorSettings(max_waiting_bytes=360_000), DecodeSettings(), elsewhere)
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(app, client=("203.0.113.7", 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://collector.test") as client:
+            asked = [asyncio.create_task(client.post("/v1/t", content=b"{" + b" " * 30_000)) for _ in range(8)]
+            done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            assert {task.result().status_code for task in done} == {429}
+            go.set()
+            answers = [(await task).status_code for task in asked]
+            return [*answers, (await client.post("/v1/t", content=b"{" + b" " * 30_000)).status_code]
+
+    statuses = asyncio.run(ask())
+    writer.close()
+    assert statuses == [200] * 6 + [429] * 2 + [200]
 
 
 # Everything around

@@ -113,7 +113,7 @@ class LogWriter:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of records that wait for the disk."""
+        """Bytes of records that are not on the disk yet: they wait, or are being written."""
         return self._waiting_bytes
 
     def refusal(self, reason: RefusalReason, detail: str) -> LogUnavailable:
@@ -197,11 +197,14 @@ class LogWriter:
             if self._limits.group_commit_wait_s and not self._closing:
                 time.sleep(self._limits.group_commit_wait_s)
             with self._guard:
-                batch, self._waiting, self._waiting_bytes = self._waiting, [], 0
+                batch, self._waiting, batch_bytes = self._waiting, [], self._waiting_bytes
                 self._stream.last_received_at_us = self._last_received_at_us
                 is_closing = self._closing
             if batch:
-                _settle(batch, self._commit(batch))
+                outcomes = self._commit(batch)
+                with self._guard:  # only now is their memory about to be free
+                    self._waiting_bytes -= batch_bytes
+                _settle(batch, outcomes)
             elif is_closing:
                 return
             if time.monotonic() >= self._tend_again_at_s:

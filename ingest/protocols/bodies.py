@@ -64,13 +64,12 @@ def is_packed(body: bytes, content_encoding: str) -> bool:
     return body[:2] == GZIP_MAGIC or body[:2] in _ZLIB_MAGICS or content_encoding not in ("", "identity")
 
 
-def is_packed_small(body: bytes, most_bytes: int) -> bool:
-    """Whether a body is gzip of at most `most_bytes`; found out without unpacking more."""
+def unpack_small(body: bytes, most_bytes: int) -> bytes | None:
+    """What is in a body that is gzip of at most `most_bytes`; None for any other, of which no more is unpacked."""
     try:
-        gunzip(body, most_bytes)
+        return gunzip(body, most_bytes) if body[:2] == GZIP_MAGIC else None
     except Unreadable:
-        return False
-    return body[:2] == GZIP_MAGIC
+        return None
 
 
 def check_extent(body: bytes) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +18,7 @@ from ingest.errors import LogUnavailable
 from ingest.log.writer import LogWriter
 from ingest.message import Decoded, Protocol
 from ingest.protocols.answers import Answer
-from ingest.protocols.bodies import GZIP_MAGIC
+from ingest.protocols.bodies import is_packed, unpack_small
 from ingest.protocols.endpoint import Endpoint, RawHeaders
 from ingest.receiving.asgi import HANG_UP, ASGIApp, Receive, Scope, Send
 from ingest.receiving.meters import HUNG_UP, CollectorMeters
@@ -52,9 +53,14 @@ _PREFLIGHT = [
 ]
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,2000}")
 
-# Larger bodies take long to look at, and the loop must go on answering the others meanwhile.
+# What may take longer to look at goes to a thread, as the loop must go on answering the others meanwhile.
+_READ_UNSEEN_BYTES = 4 << 10
 _READ_IN_LOOP_BYTES = 128 << 10
+_READ_IN_LOOP_VALUES = 2000
 _GUNZIPPED_IN_LOOP_BYTES = 8 << 10
+_UNPACKED_IN_LOOP_BYTES = 64 << 10
+# Their own, so that nothing else waits behind large bodies; two, as each holds a decompressed body in memory.
+_LOOKING_THREADS = 2
 
 
 class ClientGone(Exception):
@@ -81,7 +87,8 @@ class Collector:
         self._decode_settings = decode_settings
         self._fallback = fallback
         self._meters = meters or CollectorMeters()
-        self._arriving_bytes = 0
+        self._held_bytes = 0
+        self._lookers = ThreadPoolExecutor(_LOOKING_THREADS, "look")
         self._proxies = TrustedProxies(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,12 +96,21 @@ class Collector:
         if endpoint is None:
             await self._fallback(scope, receive, send)
         elif scope["method"] in endpoint.methods:
-            family, began_s, body_bytes = self._meters.families[endpoint.protocol], perf_counter(), 0
-            answer: Answer | None
+            await self._receive(endpoint, scope, receive, send)
+        elif scope["method"] == "OPTIONS":
+            await _send_preflight(send, scope["headers"])
+        else:
+            methods = " or ".join(sorted(endpoint.methods)).encode()
+            await _send(send, Answer(405, b'{"error":"this path takes ' + methods + b'"}', "application/json"))
+
+    async def _receive(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        family, began_s, body_bytes = self._meters.families[endpoint.protocol], perf_counter(), 0
+        answer: Answer | None
+        try:
             try:
-                request = await self._read(scope, receive)
-                began_s, body_bytes = perf_counter(), len(request.body)
-                answer = await self._take(endpoint, request, scope["headers"])
+                body, cut = await self._read_body(receive)
+                began_s, body_bytes = perf_counter(), len(body)
+                answer = await self._take(endpoint, self._request(scope, body, cut), scope["headers"])
             except ClientGone:
                 return
             except LogUnavailable as error:
@@ -104,11 +120,8 @@ class Collector:
                 await _send(send, answer)
             else:
                 await _hang_up(scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await _send_preflight(send, scope["headers"])
-        else:
-            methods = " or ".join(sorted(endpoint.methods)).encode()
-            await _send(send, Answer(405, b'{"error":"this path takes ' + methods + b'"}', "application/json"))
+        finally:
+            self._held_bytes -= body_bytes  # held since it was read
 
     async def _take(self, endpoint: Endpoint, request: Request, headers: RawHeaders) -> Answer:
         if endpoint.turn_away is not None:
@@ -133,13 +146,12 @@ class Collector:
     async def _look(self, endpoint: Endpoint, record: Record) -> Decoded | None:
         if endpoint.look is None:
             return None
-        body = record.request.body if record.request is not None else b""
-        if len(body) <= (_GUNZIPPED_IN_LOOP_BYTES if body[:2] == GZIP_MAGIC else _READ_IN_LOOP_BYTES):
+        if record.request is None or _is_quick(endpoint, record.request):
             return endpoint.look(record, self._decode_settings)
-        return await asyncio.to_thread(endpoint.look, record, self._decode_settings)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._lookers, endpoint.look, record, self._decode_settings)
 
-    async def _read(self, scope: Scope, receive: Receive) -> Request:
-        body, cut = await self._read_body(receive)
+    def _request(self, scope: Scope, body: bytes, cut: CutBody | None) -> Request:
         headers: dict[str, str] = {}
         for name, value in scope["headers"]:
             if (kept := _KEPT.get(name)) is not None:
@@ -157,6 +169,7 @@ class Collector:
         if message["type"] == "http.request" and not message.get("more_body", False):
             body: bytes = message.get("body", b"")
             if len(body) <= self._settings.max_body_bytes:
+                self._hold(len(body))
                 return body, None
         return await self._read_long_body(message, receive)
 
@@ -174,8 +187,8 @@ class Collector:
                 if digest is not None:
                     digest.update(chunk)
                 elif length <= limit:
-                    held += len(chunk)
                     self._hold(len(chunk))
+                    held += len(chunk)
                     chunks.append(chunk)
                 else:
                     kept = b"".join(chunks) + chunk
@@ -183,15 +196,35 @@ class Collector:
                 if not message.get("more_body", False):
                     break
                 message = await receive()
-        finally:
-            self._arriving_bytes -= held
-        cut = CutBody(length, digest.hexdigest()) if digest is not None else None
-        return b"".join(chunks), cut
+        except BaseException:
+            self._held_bytes -= held
+            raise
+        body = b"".join(chunks)
+        self._held_bytes += len(body) - held
+        return body, CutBody(length, digest.hexdigest()) if digest is not None else None
 
     def _hold(self, byte_count: int) -> None:
-        self._arriving_bytes += byte_count
-        if self._arriving_bytes + self._writer.waiting_bytes > self._settings.max_waiting_bytes > 0:
-            raise self._writer.refusal("memory_full", f"{self._arriving_bytes} bytes of bodies are still arriving")
+        """Count bytes that stay in memory until their request is answered. Raises `LogUnavailable`, holding nothing."""
+        held_bytes = self._held_bytes + byte_count
+        if held_bytes + self._writer.waiting_bytes > self._settings.max_waiting_bytes > 0:
+            raise self._writer.refusal("memory_full", f"{self._held_bytes} bytes of bodies are not answered yet")
+        self._held_bytes = held_bytes
+
+
+def _is_quick(endpoint: Endpoint, request: Request) -> bool:
+    """Whether looking at a request is sure to take but milliseconds, however it was made up."""
+    if endpoint.protocol == "sensors":  # whose bodies are packed within: what they hold is not to be seen from here
+        return False
+    body = request.body
+    if is_packed(body, request.headers.get("content-encoding", "")):
+        plain = unpack_small(body, _UNPACKED_IN_LOOP_BYTES) if len(body) <= _GUNZIPPED_IN_LOOP_BYTES else None
+        if plain is None:
+            return False
+        body = plain
+    if len(body) <= _READ_UNSEEN_BYTES:
+        return True
+    # Tiny values, a message each at worst, cost more than their bytes.
+    return len(body) <= _READ_IN_LOOP_BYTES and body.count(b",") + body.count(b"\n") <= _READ_IN_LOOP_VALUES
 
 
 async def _send(send: Send, answer: Answer) -> None:
