@@ -105,7 +105,6 @@ def test_arrivals_show_what_became_of_everything(data: Path) -> None:
 
 
 def test_a_rebuild_is_compared_and_swapped_in(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "A rebuild equals the warehouse" in run(data, "replay", "--all", "--check")
     mend(monkeypatch)
     differs = run(data, "replay", "--check", status=1)
     assert "A rebuild differs from the warehouse; nothing was changed." in differs

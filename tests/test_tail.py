@@ -304,8 +304,7 @@ def test_the_answer_begins_with_the_last_and_goes_on_until_its_reader_leaves(hou
         shown = Shown(house.app, f"{TAIL}?last=5")
         assert json.loads(await shown.text())["event_name"] == "before"
         log.append(native(event("after", WANG), {"event_name": "nobody"}), NOON_US + SECOND_US)
-        text_ = await shown.text(); print("GOT", text_)
-        after, nobody = map(json.loads, text_.splitlines())
+        after, nobody = map(json.loads, (await shown.text()).splitlines())
         assert (after["event_name"], nobody["reason"]) == ("after", "missing_identity")
         await shown.leave()
         again = Shown(house.app, f"{TAIL}?last=1&event=after", accept="text/event-stream")
