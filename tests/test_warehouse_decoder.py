@@ -103,6 +103,22 @@ def test_where_nothing_can_be_decoded_no_record_is_to_blame(tmp_path: Path) -> N
             decode(request_for(log.folder))
 
 
+def test_a_record_that_was_hit_by_chance_again_and_again_is_not_to_blame(tmp_path: Path) -> None:
+    log = StoryLog(tmp_path)
+    log.tell(native(event("reach", device("d1"), NOON)))
+    deaths = iter([True] * 4 + [False] + [True] * 2 + [False])  # two calls: four deaths and a life, two and a life
+
+    def die_or_decode(request: BatchRequest) -> DecodedBatch:
+        if next(deaths):
+            raise DecoderDied("ended by somebody else")
+        return decode_batch(request)
+
+    decode = SurvivingDecoder(die_or_decode)
+    for _ in range(2):
+        batch = decode(request_for(log.folder))
+        assert (batch.messages["event_name"].to_pylist(), batch.rejects.num_rows) == (["reach"], 0)
+
+
 def test_a_batch_is_bounded_by_what_its_bodies_come_to_decompressed(tmp_path: Path) -> None:
     log = StoryLog(tmp_path)
     filler = "x" * 10_000

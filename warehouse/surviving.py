@@ -18,6 +18,7 @@ Decoder = Callable[[BatchRequest], DecodedBatch]
 _CUT_BITS = 6
 _MOST_CUT_BITS = 2 * _CUT_BITS
 _SINGLE_BITS = _MOST_CUT_BITS - 2
+_DEATHS_TO_BLAME = 3
 
 
 class SurvivingDecoder:
@@ -32,13 +33,16 @@ class SurvivingDecoder:
 
     def __call__(self, request: BatchRequest) -> DecodedBatch:
         """Raises what `decode` raises; `DecoderDied` only when it dies without any record, too."""
+        deaths_alone = 0
         while True:
             try:
                 batch = self._decode(_cut_down(request, self._cut_bits))
             except DecoderDied:
-                is_single = self._cut_bits >= _SINGLE_BITS
+                # Whoever ends processes may hit one record by chance, even twice: only the same one again and again is
+                # to blame.
+                deaths_alone += self._cut_bits >= _SINGLE_BITS
                 self._cut_bits = min(self._cut_bits + _CUT_BITS, _MOST_CUT_BITS)
-                if is_single:
+                if deaths_alone == _DEATHS_TO_BLAME:
                     return self._refuse_next(request)
                 logger.warning("decoding died; the next batch is %d times smaller", 1 << self._cut_bits)
             else:
