@@ -12,7 +12,8 @@ import httpx
 from api.answering import answers
 from api.asking import project_path, running_server
 from api.errors import ApiError, SettingsError
-from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, local_url, read_settings
+from api.services.announcing import place_of_collector
+from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, read_settings
 from ingest.errors import IngestError
 from ingest.log.files import list_files, list_streams, size_of
 from warehouse.errors import WarehouseError
@@ -81,11 +82,11 @@ def _log(settings: Settings) -> str:
 
 
 def _collector(settings: Settings) -> str:
-    url = local_url(settings.collector.host, settings.collector.port)
+    url = place_of_collector(settings)
     try:
         health = httpx.get(f"{url}/health", timeout=2).json()
         status, log_id = health["status"], health.get("log_id")
-    except httpx.HTTPError:
+    except (httpx.HTTPError, httpx.InvalidURL):
         return f"nobody answers on {url}; `onepath up` starts it"
     except (ValueError, KeyError, TypeError):
         return f"something that is no collector answers on {url}; give this one another port"

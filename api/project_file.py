@@ -97,7 +97,8 @@ def _stage_text(name: str, events: tuple[str, ...]) -> str:
 
 def _make(path: Path, text: str) -> bool:
     """Write the file unless another process, starting at the same moment, already has; says whether this one did."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # The log and the warehouse in it hold names and phone numbers.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -26,6 +26,8 @@ DATA_VARIABLE = "ONEPATH_DATA"
 DEFAULT_DATA = Path("onepath-data")
 # In the data folder while a server runs on it: its address, for the command line.
 SERVER_FILE = "server.json"
+# The same for a collector.
+COLLECTOR_FILE = "collector.json"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 MIN_TOKEN_CHARS = 16
 LOG_FORMATS = ("auto", "json", "text")

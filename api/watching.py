@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 
 from api.printing.tail_lines import to_json, to_text
+from api.services.announcing import running_collector
 from api.settings import Settings
 from ingest.tail import POLL_S, Arrival, Skipped, Tail, TailFilter
 
@@ -28,7 +29,9 @@ def watch(settings: Settings, passes: TailFilter, *, last: int, as_json: bool, i
     with contextlib.suppress(KeyboardInterrupt):
         _print(show, tail.start(last))
         if sys.stderr.isatty():
-            sys.stderr.write(f"following {settings.log_folder}; Ctrl-C ends it\n")
+            url = running_collector(settings)
+            collector = f"the collector receives on {url}" if url else "no collector runs on this folder"
+            sys.stderr.write(f"following {settings.log_folder}, {collector}; Ctrl-C ends it\n")
         for arrivals in _followed(tail):
             _print(show, arrivals)
 

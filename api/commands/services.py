@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,6 +27,7 @@ def collect(
     listener: Annotated[int | None, typer.Option("--listener", hidden=True)] = None,
 ) -> None:
     """Run the collector: receive events and keep them in the log."""
+    from api.services.announcing import say_where
     from api.services.collecting import create_collector
     from api.services.logs import set_up_logs
     from api.services.running import run_service
@@ -43,7 +45,8 @@ def collect(
         run_workers(settings)
     else:
         create = functools.partial(create_collector, settings)
-        run_service("collect", create, place.host, place.port, place.request_timeout_s)
+        say = functools.partial(say_where, settings)
+        run_service("collect", create, place.host, place.port, place.request_timeout_s, say)
 
 
 @commands.command()
@@ -63,14 +66,26 @@ def up(
     data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None, workers: Workers = None
 ) -> None:
     """Run collector and server until Ctrl-C."""
+    settings = settings_of(data, collector_port, server_port, workers)
+    out.print(f"starting collector and server on {settings.data} ...", markup=False, highlight=False, soft_wrap=True)
+
     from api.printing import terminal
     from api.services.running import both_services
 
-    settings = settings_of(data, collector_port, server_port, workers)
-    with both_services(settings) as services:
+    with _reason_told_once(), both_services(settings) as services:
         services.wait_until_healthy()
         terminal.print_addresses(out, settings)
         keep_serving(services)
+
+
+@contextlib.contextmanager
+def _reason_told_once() -> Iterator[None]:
+    from api.services.running import ServiceSaidWhy
+
+    try:
+        yield
+    except ServiceSaidWhy as error:
+        raise typer.Exit(1) from error
 
 
 def keep_serving(services: "Services") -> None:
@@ -108,4 +123,5 @@ def demo(
     """Post the story of a school-software company with real SDKs, and show what Onepath makes of it."""
     from api.demo.run import run_demo  # the SDKs come with the extra `demo`
 
-    run_demo(out, data, collector_port, server_port, scale=scale, then=None if exit_after else keep_serving)
+    with _reason_told_once():
+        run_demo(out, data, collector_port, server_port, scale=scale, then=None if exit_after else keep_serving)

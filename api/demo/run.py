@@ -37,7 +37,7 @@ def run_demo(
 ) -> None:
     """Run the demo to its tables; then keep serving with `then`, or end."""
     folder = _fresh_folder(data)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / FILE_NAME).write_text(default_project_file(DEMO_SALT, stages_text()), encoding="utf-8")
     settings = read_settings(folder, {"collector.port": collector_port, "server.port": server_port})
     started = time.monotonic()

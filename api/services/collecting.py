@@ -9,6 +9,7 @@ from fastapi import FastAPI, Response
 from fastapi_offline import FastAPIOffline
 
 from api.routes.native_docs import describe_native_endpoint
+from api.services.announcing import announced
 from api.services.connections import ON_SLOW_REQUEST
 from api.services.guard import Guard
 from api.services.metrics import CollectorMetrics, include_collector_metrics, publishing
@@ -45,7 +46,8 @@ def create_collector(settings: Settings, observe: Callable[[WriteStage], None] =
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Callable[[], object]]]:
         async with publishing(metrics):
-            yield {ON_SLOW_REQUEST: lambda: writer.refusal("request_timeout", "it did not arrive whole in time")}
+            with announced(settings):
+                yield {ON_SLOW_REQUEST: lambda: writer.refusal("request_timeout", "it did not arrive whole in time")}
         await asyncio.to_thread(writer.close)
 
     rest = FastAPIOffline(title=COLLECTOR_TITLE, lifespan=lifespan)

@@ -28,17 +28,29 @@ class ServiceFailed(ApiError):
 
 
 def run_service(
-    name: str, create: Callable[[], ASGIApp], host: str, port: int, request_timeout_s: float | None = None
+    name: str,
+    create: Callable[[], ASGIApp],
+    host: str,
+    port: int,
+    request_timeout_s: float | None = None,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. The port is bound before anything is opened, so a taken one costs nothing."""
     with bind(name, host, port) as listener:
-        serve_on(listener, name, create, request_timeout_s)
+        serve_on(listener, name, create, request_timeout_s, on_started)
 
 
 def serve_on(
-    listener: socket.socket, name: str, create: Callable[[], ASGIApp], request_timeout_s: float | None
+    listener: socket.socket,
+    name: str,
+    create: Callable[[], ASGIApp],
+    request_timeout_s: float | None,
+    on_started: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve on a bound socket until SIGINT or SIGTERM; drop requests that take longer to arrive than given."""
+    """Serve on a bound socket until SIGINT or SIGTERM; drop requests that take longer to arrive than given.
+
+    With such a time, `on_started` is called once requests are received.
+    """
     config = uvicorn.Config(
         create(),
         http=Connection if request_timeout_s else "httptools",
@@ -50,7 +62,8 @@ def serve_on(
         proxy_headers=False,  # whose word counts is told by the setting trusted_proxies
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
     )
-    server = ConnectionServer(config, request_timeout_s) if request_timeout_s else StoppableServer(config)
+    timeout_s = request_timeout_s
+    server = ConnectionServer(config, timeout_s, on_started) if timeout_s else StoppableServer(config)
     server.run(sockets=[listener])
     if not server.started:
         raise ServiceFailed(f"`onepath {name}` did not start; its reason stands above")
@@ -71,6 +84,10 @@ def bind(name: str, host: str, port: int) -> socket.socket:
     return listener
 
 
+class ServiceSaidWhy(ServiceFailed):
+    """A service ended, and has told its reason on the terminal already."""
+
+
 class Service:
     """One service as a child process, and where it answers."""
 
@@ -81,8 +98,11 @@ class Service:
 
     def check(self) -> None:
         """Raise `ServiceFailed` when it has ended."""
-        if self._process.poll() is not None:
-            raise ServiceFailed(f"`onepath {self._command}` ended with status {self._process.returncode}")
+        status = self._process.poll()
+        if status is not None:
+            # What fails on purpose says why and ends with 1; so does what fails with a trace.
+            failure = ServiceSaidWhy if status == 1 else ServiceFailed
+            raise failure(f"`onepath {self._command}` ended with status {status}")
 
     def wait_until_healthy(self) -> None:
         """Return when it answers. Raises `ServiceFailed`."""
@@ -148,7 +168,8 @@ def _child(command: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]
     if command == "collect":
         arguments += ["--workers", str(settings.collector.workers)]
     # A session of its own: Ctrl-C reaches the parent alone, which then ends its children in order.
-    child = subprocess.Popen(arguments, start_new_session=True)
+    # Where to send events is said by the parent, with the rest; why one fails is said on standard error.
+    child = subprocess.Popen(arguments, start_new_session=True, stdout=subprocess.DEVNULL)
     try:
         yield child
     finally:

@@ -4,6 +4,7 @@ They share the listening socket, so that connections which wait while a worker d
 that dies is started again; they end in order, one after the other, while the rest go on receiving.
 """
 
+import functools
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from api.services.announcing import say_where
 from api.services.running import ServiceFailed, bind, end_by_signal, serve_on
 from api.settings import Settings
 from ingest.receiving.asgi import ASGIApp
@@ -110,8 +112,9 @@ def run_worker(settings: Settings, number: int, descriptor: int, create: Callabl
     """Be the n-th worker, on the listening socket that was inherited, for as long as the parent lives."""
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     own = worker_settings(settings, number)
+    say = functools.partial(say_where, own) if number == 1 else lambda: None
     with socket.socket(fileno=descriptor) as listener:
-        serve_on(listener, "collect", lambda: create(own), own.collector.request_timeout_s)
+        serve_on(listener, "collect", lambda: create(own), own.collector.request_timeout_s, say)
 
 
 def _end_with_parent() -> None:
