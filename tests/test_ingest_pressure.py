@@ -173,7 +173,7 @@ def test_read_only_folder_refuses_what_needs_a_new_file_until_it_is_writable(tmp
         assert not sender.send()
         problem = sender.writer.status().problem
         assert problem is not None
-        assert "Read-only file system" in problem
+        assert problem == "the log stream 'collector' cannot be written: Read-only file system"
         subprocess.run(["umount", folder], check=True)
         until(lambda: sender.writer.status().is_ready)
         assert sender.send()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +11,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.offline import OfflineServer, open_offline
+from api.routes.endpoints import create_api
 from api.services.collecting import create_collector
 from api.services.lag import Lag, measure_lag
+from api.services.loading import LoadingStatus, LoadLoop
 from api.services.metrics import COLLECTOR_METRICS, CollectorMetrics
+from api.services.readiness import create_readiness
 from api.services.server_metrics import SERVER_METRICS
 from api.services.serving import create_server
 from api.settings import Settings, read_settings
@@ -21,6 +25,7 @@ from ingest.log.writer import LogWriter
 from ingest.receiving.asgi import ASGIApp
 from ingest.receiving.meters import SNAPSHOT_NAME, CollectorMeters
 from tests.stories import NOON_US, SECOND_US, StoryLog, event, login, native
+from warehouse.load import Loader
 
 DOCS = Path(__file__).parent.parent / "docs" / "operations" / "metrics.md"
 TOKEN = "a token of some length"
@@ -181,6 +186,45 @@ def test_the_server_counts_what_it_loads_and_is_ready_while_it_keeps_up(settings
         assert found["onepath_server_ready", ()] == 1
 
     asyncio.run(story())
+
+
+def test_health_names_the_kind_of_a_failure_and_status_its_words(settings: Settings) -> None:
+    """What an exception says may be what somebody sent, and `/health` asks for no token."""
+    words = "Conversion Error: Could not convert string 'Ann of 7 High Street' to INT32"
+    with open_offline(settings) as warehouse:
+        loading = LoadingStatus("failing", words, "ConversionException")
+        app = create_api(OfflineServer(settings, warehouse, loading=loading), _unattended)
+        app.include_router(create_readiness(OfflineServer(settings, warehouse, loading=loading), lambda: NOON_US))
+
+        async def ask() -> list[httpx.Response]:
+            async with client_of(app) as client:
+                paths = ("/health", "/ready", "/api/v1/projects/default/status")
+                return [await client.get(path) for path in paths]
+
+        health, ready, status = asyncio.run(ask())
+    assert health.json()["problem"] == "ConversionException; the whole of it is in /api/v1/projects/PROJECT/status"
+    assert ready.json()["reason"] == "loading fails: ConversionException"
+    assert status.json()["loading_problem"] == words
+
+
+def test_a_failing_load_is_known_by_its_kind(settings: Settings) -> None:
+    with open_offline(settings) as warehouse:
+        loop = LoadLoop(Loader(warehouse, settings.log_folder, settings.decode), poll_s=0.01)
+    loop.start()  # on a warehouse that is closed
+    deadline = time.monotonic() + 30
+    while loop.status.state != "failing":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    status = loop.status
+    loop.stop()
+    assert status.problem
+    assert status.kind is not None
+    assert status.kind.isidentifier()
+
+
+@asynccontextmanager
+async def _unattended(_app: object) -> AsyncIterator[None]:
+    yield
 
 
 async def run_lifespan(app: ASGIApp, story) -> None:  # type: ignore[no-untyped-def]  # an async function

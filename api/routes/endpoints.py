@@ -83,10 +83,11 @@ class SqlAnswer:
 
 @dataclass(frozen=True)
 class Status:
-    """How much of the log the answers hold."""
+    """How much of the log the answers hold, and the last failure of loading while it lasts."""
 
     watermark: str
     backlog: Backlog
+    loading_problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,9 @@ def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncConte
     def health() -> Health:
         """Whether the server answers, and what loading is doing."""
         loading = server.loading
-        return Health("failing" if loading.problem else "ok", "server", server.instance, loading.state, loading.problem)
+        # Anybody may ask here, and what an exception says may be what somebody sent.
+        problem = f"{loading.kind}; the whole of it is in /api/v1/projects/PROJECT/status" if loading.problem else None
+        return Health("failing" if problem else "ok", "server", server.instance, loading.state, problem)
 
     app.include_router(_questions(server), prefix="/api/v1/projects/{project}")
     app.add_exception_handler(RequestValidationError, _explain_body)
@@ -183,7 +186,7 @@ def _questions(server: ServerParts) -> APIRouter:
     def status() -> Status:
         """How much of the log is loaded, and how much is not."""
         with snapshot() as found:
-            return Status(found.watermark, measure_backlog(settings.log_folder, found.marks()))
+            return Status(found.watermark, measure_backlog(settings.log_folder, found.marks()), server.loading.problem)
 
     @router.get("/rejects")
     def rejects(

@@ -24,10 +24,14 @@ LoadingState = Literal["idle", "loading", "failing", "stopped"]
 
 @dataclass(frozen=True)
 class LoadingStatus:
-    """What loading is doing; `problem` is the last failure while it lasts."""
+    """What loading is doing; `problem` is the last failure while it lasts.
+
+    It may quote what was sent: whoever knows no token is told its `kind` alone.
+    """
 
     state: LoadingState
     problem: str | None = None
+    kind: str | None = None
 
 
 class LoadLoop:
@@ -89,7 +93,7 @@ class LoadLoop:
         except Exception as error:  # a loop that ends in silence would be worse than any failure
             if str(error) != self.status.problem:
                 logger.exception("loading failed and is tried again")
-            self.status = LoadingStatus("failing", str(error))
+            self.status = LoadingStatus("failing", str(error) or repr(error), type(error).__name__)
             self._failed()
             return False
         if report is not None:

@@ -51,7 +51,7 @@ def judge_readiness(server: ServerParts, now_us: int) -> Readiness:
         return Readiness(False, "the log cannot be read", None)
     most_s = server.settings.server.ready_max_lag_s
     if server.loading.problem:
-        return Readiness(False, "loading fails; /health says why", lag_s)
+        return Readiness(False, f"loading fails: {server.loading.kind}", lag_s)
     if lag_s > most_s:
         reason = f"loading is {lag_s:.0f} seconds behind; the setting ready_max_lag_s allows {most_s:g}"
         return Readiness(False, reason, lag_s)

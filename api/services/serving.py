@@ -66,13 +66,14 @@ class Server:
         )
         self._refreshing = threading.Lock()
         self._refresh_problem: str | None = None
+        self._refresh_kind: str | None = None
         self.instance = secrets.token_hex(8)
 
     @property
     def loading(self) -> LoadingStatus:
         """What the load loop is doing; a failing refresh is a problem of it too."""
         status = self._load_loop.status
-        return status if status.problem else replace(status, problem=self._refresh_problem)
+        return status if status.problem else replace(status, problem=self._refresh_problem, kind=self._refresh_kind)
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport:
         """Bring the marts up to date with what is loaded."""
@@ -90,8 +91,9 @@ class Server:
         except Exception as error:  # it is tried again, and must not fail in silence
             logger.exception("refreshing the marts failed and is tried again")
             self._refresh_problem = f"refreshing the marts failed: {error}"
+            self._refresh_kind = f"refreshing the marts, {type(error).__name__}"
         else:
-            self._refresh_problem = None
+            self._refresh_problem = self._refresh_kind = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -251,9 +251,12 @@ class LogWriter:
 
     def _suffer(self, error: Exception) -> _Problem:
         reason: RefusalReason = "disk_full" if is_short_of_space(error) else "log_unwritable"
-        problem = _Problem(reason, f"{self._log / self.stream} cannot be written: {error}")
+        # Anybody may read it in `/health`, where nobody is told how the folders of this machine are named.
+        why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        problem = _Problem(reason, f"the log stream {self.stream!r} cannot be written: {why}")
         if problem != self._disk_problem:
-            logger.error("%s; requests are refused until it can", problem.detail, exc_info=error)
+            folder = self._log / self.stream
+            logger.error("%s cannot be written: %s; requests are refused until it can", folder, why, exc_info=error)
         self._disk_problem = problem
         return problem
 
