@@ -12,6 +12,7 @@ import httpx
 from api.answering import answers
 from api.asking import project_path, running_server
 from api.errors import ApiError, SettingsError
+from api.project_file import FILE_NAME
 from api.services.announcing import place_of_collector
 from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, read_settings
 from ingest.errors import IngestError
@@ -69,7 +70,14 @@ def examine(reading: Reading) -> list[tuple[str, str]]:
         ("Collector", _collector(settings)),
         ("Server", _server(settings)),
         ("Warehouse", warehouse),
+        ("Project", _project(settings)),
     ]
+
+
+def _project(settings: Settings) -> str:
+    file = settings.data / FILE_NAME
+    kept = f"its settings are in {file}" if file.exists() else f"the first start makes {file} for its settings"
+    return f"{settings.project.project.name!r}; every write key and token lands in it, {kept}"
 
 
 def _log(settings: Settings) -> str:

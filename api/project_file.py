@@ -7,7 +7,7 @@ backup.
 import os
 import secrets
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,9 +58,12 @@ class ProjectFile:
     given: frozenset[str]
     was_made: bool
     write_keys: frozenset[str] = field(default=frozenset(), repr=False)
+    exists: bool = True
 
     def origin(self, name: str) -> Literal["default", "onepath.toml", "made at first start"]:
-        """Where a value comes from."""
+        """Where a value comes from; before the first start all are defaults."""
+        if not self.exists:
+            return "default"
         if name == "salt" and self.was_made:
             return "made at first start"
         return "onepath.toml" if name in self.given else "default"
@@ -80,7 +83,7 @@ def read_project_file(data: Path, *, create: bool) -> ProjectFile:
     if path.exists():
         text = path.read_text(encoding="utf-8")
     try:
-        return _parse(tomllib.loads(text), was_made)
+        return replace(_parse(tomllib.loads(text), was_made), exists=path.exists())
     except (tomllib.TOMLDecodeError, ValidationError, QuestionError, ValueError, TypeError) as error:
         raise SettingsError(f"{path}: {_one_sentence(error)}") from error
 

@@ -67,3 +67,20 @@ def test_the_data_folder_is_its_owners_alone(tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_the_doctor_begins_with_how_things_stand_and_leaves_defaults_to_all(tmp_path: Path) -> None:
+    def told(*options: str) -> list[str]:
+        process = onepath("doctor", "--data", str(tmp_path / "data"), "--collector-port", str(free_port()), *options)
+        text, errors = process.communicate(timeout=DEADLINE_S)
+        assert (process.returncode, errors) == (0, "")
+        return text.splitlines()
+
+    short = told()
+    assert [line.partition(":")[0] for line in short[:5]] == ["Log", "Collector", "Server", "Warehouse", "Project"]
+    named = [line.partition(" = ")[0] for line in short if " = " in line]
+    assert named == ["ONEPATH_DATA", "ONEPATH_COLLECTOR__PORT"]
+    assert "(onepath.toml)" not in "".join(short), "there is no such file yet"
+    assert "onepath doctor --all" in short[-1]
+    assert any(line.startswith("ONEPATH_SERVER__PORT = 8107") for line in told("--all"))
+    assert not (tmp_path / "data").exists()

@@ -1,17 +1,29 @@
 """Commands for the person who runs it: refresh, rejects, arrivals, doctor."""
 
-from typing import Annotated
+from difflib import get_close_matches
+from typing import Annotated, get_args
 from urllib.parse import urlencode
 
 import typer
 
 from api.commands.common import AsJson, CollectorPort, Data, ServerPort, out, settings_to_ask
+from api.errors import ApiError
+from ingest.errors import RejectReason
 
 commands = typer.Typer()
 
 Reason = Annotated[str | None, typer.Option("--reason", help="Only rejects of this reason.")]
 RejectedEvent = Annotated[str | None, typer.Option("--event", help="Only rejects of this event name.")]
 RejectedProtocol = Annotated[str | None, typer.Option("--protocol", help="Only rejects of this protocol.")]
+
+
+def check_reason(reason: str | None) -> None:
+    """Raise `ApiError` when nothing is ever refused for this reason: an empty list would look like good news."""
+    known = sorted(get_args(RejectReason))
+    if reason is not None and reason not in known:
+        close = get_close_matches(reason, known)
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"use one of {', '.join(known)}"
+        raise ApiError(f"--reason {reason!r} is no reason for a reject; {hint}")
 
 
 @commands.command()
@@ -47,6 +59,7 @@ def rejects(
     from api.printing import reject_lines, terminal
     from api.routes.originals import fill_originals
 
+    check_reason(reason)
     settings = settings_to_ask(data)
     wanted = {"reason": reason, "event_name": event, "protocol": protocol}
     query = {name: value for name, value in wanted.items() if value is not None}
@@ -83,13 +96,18 @@ def arrivals(data: Data = None, as_json: AsJson = False) -> None:
 
 
 @commands.command()
-def doctor(data: Data = None, collector_port: CollectorPort = None, server_port: ServerPort = None) -> None:
-    """Name every setting with its value and origin, and say how things stand."""
+def doctor(
+    data: Data = None,
+    collector_port: CollectorPort = None,
+    server_port: ServerPort = None,
+    is_whole: Annotated[bool, typer.Option("--all", help="Name the settings at their default, too.")] = False,
+) -> None:
+    """Say how things stand, and name the settings that were set with value and origin."""
     from api.doctor import examine, read_bearably
     from api.printing import terminal
 
     ports = {"collector.port": collector_port, "server.port": server_port}
     reading = read_bearably(data, ports)
-    terminal.print_doctor(out, reading.settings, examine(reading))
+    terminal.print_doctor(out, reading.settings, examine(reading), is_whole=is_whole)
     if reading.wrong:
         raise typer.Exit(1)

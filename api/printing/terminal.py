@@ -10,7 +10,6 @@ from rich.text import Text
 
 from api.durations import duration_text
 from api.printing.tables import new_table, plain_text, share_text
-from api.project_file import FILE_NAME
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -188,14 +187,16 @@ def print_watermark(out: Console, answer: dict[str, Any]) -> None:
     out.print(f"data as of {answer['watermark'] or 'an empty log'}", style="dim", highlight=False)
 
 
-def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]]) -> None:
-    """Every setting with its value and origin, then how things stand."""
-    for line in settings.lines():
+def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, str]], *, is_whole: bool) -> None:
+    """How things stand, then the settings with their values and origins: those that were set, or every one."""
+    for what, how in condition:
+        out.print(Text.assemble((f"{what}: ", "bold"), how), soft_wrap=True)
+    out.print()
+    lines = list(settings.lines())
+    shown = [line for line in lines if is_whole or line.origin != "default"]
+    for line in shown:
         setting = Text.assemble((line.name, "bold"), f" = {line.value}  ", (f"({line.origin})", "cyan"))
         out.print(setting, soft_wrap=True)
         out.print(Text(f"    {line.doc}", style="dim"), soft_wrap=True)
-    out.print()
-    project = settings.project.project.name
-    lands = f"{project!r}; every write key and token lands in it, its settings are in {settings.data / FILE_NAME}"
-    for what, how in [("Project", lands), *condition]:
-        out.print(Text.assemble((f"{what}: ", "bold"), how), soft_wrap=True)
+    if rest := len(lines) - len(shown):
+        out.print(f"{rest} settings have their default; `onepath doctor --all` shows them too", soft_wrap=True)
