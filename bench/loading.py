@@ -25,7 +25,7 @@ from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
 from warehouse.warehouse import Warehouse
 
-EVENTS, BATCH = 200_000, 100
+EVENTS, BATCH = 100_000, 100
 PROJECT = Project("bench", "a salt for the benchmark only")
 QUERY = "select event_name, count(*) as events, count(distinct person_id) as persons from events group by event_name"
 
