@@ -13,12 +13,19 @@ _ENOUGH_TO_REQUIRE = 100
 
 
 def draft_plan(catalog: CatalogAnswer) -> Plan:
-    """The plan that a whole catalog suggests, in mode warn. Presets need no declaration, so none are declared."""
-    events = [event for event in catalog.events if not _is_preset(event.event_name)]
-    common = _common_properties(events)
+    """The plan that a whole catalog suggests, in mode warn.
+
+    Presets need no declaration, so none are declared, but for preset events that carry properties of other names.
+    """
+    named = [event for event in catalog.events if not _is_preset(event.event_name)]
+    common = _common_properties(named)
+    rules = {event.event_name: _rules(event.properties, omit=common) for event in named}
+    for event in catalog.events:
+        if _is_preset(event.event_name) and (own := _rules(event.properties, omit=common, can_require=False)):
+            rules[event.event_name] = own
     return Plan(
         mode="warn",
-        events={event.event_name: EventRule(_rules(event.properties, omit=common)) for event in events},
+        events={name: EventRule(rules[name]) for name in sorted(rules)},
         common_properties=common,
         person_properties=_rules(catalog.person_properties, can_require=False),
         account_properties=_rules(catalog.account_properties, can_require=False),

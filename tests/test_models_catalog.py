@@ -244,3 +244,16 @@ def test_a_drafted_plan_finds_nothing_wrong_with_what_it_was_drafted_from(tmp_pa
         "account_properties": {},
     }
     assert check_of(warehouse, plan_values(draft)).is_as_planned
+
+
+def test_a_draft_declares_what_preset_events_carry_under_other_names(tmp_path: Path) -> None:
+    """As browsers' page views do; nothing of it is required, as nobody sends them on purpose."""
+    preset: Json = {"$title": "Home"}
+    views = [event("$pageview", ANN, page="home", url="/", **preset) for _ in range(100)]
+    warehouse = told(tmp_path, native(*views, event("$screen", ANN, **preset), event("Opened", ANN, door="north")))
+    draft = plan_values(draft_plan(catalog_of(warehouse)))
+    assert draft["events"] == {
+        "$pageview": {"properties": {"page": "text", "url": "text"}},
+        "Opened": {"properties": {"door": "text"}},
+    }
+    assert check_of(warehouse, draft).is_as_planned
