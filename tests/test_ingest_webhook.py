@@ -366,3 +366,14 @@ def test_examples_of_the_documentation_are_true(tmp_path: Path) -> None:
     entry = {"phone": "138", "answers": [{"q": "grade", "a": 3}]}
     (trial,) = decoded(sent("form", {"form": "spring", "entries": [entry]}), settings).messages
     assert (trial.event_name, trial.properties) == ("TrialRequested", {"form": "spring", "grade": 3})
+
+
+def test_a_path_that_leads_down_for_ever_refuses_the_message(tmp_path: Path) -> None:
+    deep = "messages: [{event_name: Note, identities: {$identity_mobile: $..phone}}]"
+    settings = DecodeSettings(webhooks=hooks(tmp_path, deep=deep))
+    body: Any = {"phone": "13800000000"}
+    for _ in range(150):
+        body = {"within": body}
+    assert reasons(decoded(sent("deep", body), settings)) == [
+        ("nested_too_deep", "'$..phone' leads deeper than a hundred levels")
+    ]

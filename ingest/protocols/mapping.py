@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from ingest.errors import MappingError
+from ingest.errors import MappingError, Unreadable
 from ingest.message import Source
 
 if TYPE_CHECKING:
@@ -44,10 +44,18 @@ class Path:
             raise MappingError(f"{self.text!r} is no JSON path: {str(error).splitlines()[0]}") from error
 
     def find_all(self, body: Any, item: Any) -> Iterator[Any]:
-        """Every value it leads to, each looked for when it is asked for; nulls count as absent."""
-        for match in _compile("$" + self.text[1:]).finditer(item if self.text.startswith("@") else body):
-            if match.obj is not None:
-                yield match.obj
+        """Every value it leads to, each looked for when it is asked for; nulls count as absent.
+
+        Raises `Unreadable` where `..` leads deeper than a hundred levels.
+        """
+        from jsonpath.exceptions import JSONPathRecursionError
+
+        try:
+            for match in _compile("$" + self.text[1:]).finditer(item if self.text.startswith("@") else body):
+                if match.obj is not None:
+                    yield match.obj
+        except JSONPathRecursionError as error:
+            raise Unreadable("nested_too_deep", f"{self.text!r} leads deeper than a hundred levels") from error
 
     def find(self, body: Any, item: Any) -> Any:
         """The first value it leads to, or None."""
