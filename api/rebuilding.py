@@ -5,11 +5,12 @@ The old file is touched only at the very end, and only by putting the fresh one 
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.asking import running_server
 from api.errors import ApiError
 from api.loaded_settings import write_loaded_settings
+from api.rejudging import refused_again, send_through_again
 from api.services.refreshing import refresh_project
 from api.settings import Settings
 from warehouse.comparing import ViewComparison, compare_warehouses
@@ -20,15 +21,30 @@ from warehouse.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a rebuild gave: the comparison with the old warehouse (None: there was none), and the watermarks of both."""
+    """What a rebuild gave: the comparison with the old warehouse (None: there was none), and the watermarks of both.
+
+    `refused_again` messages were accepted by a replay under a later plan than the one a rebuild judges them by; after
+    another `onepath replay` the comparison is `after_replay` (None: not tried).
+    """
 
     comparisons: list[ViewComparison] | None
     old_watermark: str
     new_watermark: str
+    refused_again: int = 0
+    after_replay: list[ViewComparison] | None = None
 
     @property
     def is_equal(self) -> bool:
-        return all(not (each.only_old or each.only_new) for each in self.comparisons or [])
+        return _is_equal(self.comparisons or [])
+
+    @property
+    def is_equal_after_replay(self) -> bool:
+        """True when a replay makes the rebuilt warehouse equal the old one, or it is so without."""
+        return self.is_equal or (self.after_replay is not None and _is_equal(self.after_replay))
+
+
+def _is_equal(comparisons: list[ViewComparison]) -> bool:
+    return all(not (each.only_old or each.only_new) for each in comparisons)
 
 
 def rebuild_warehouse(settings: Settings, progress: Progress, *, is_check: bool, keep: bool) -> Rebuilt:
@@ -44,6 +60,8 @@ def rebuild_warehouse(settings: Settings, progress: Progress, *, is_check: bool,
         try:
             refresh_project(fresh, settings)
             rebuilt = _compared(old, fresh)
+            if is_check and old is not None and rebuilt.refused_again:
+                rebuilt = _replayed(old, fresh, settings, rebuilt)
             fresh.checkpoint()
         except BaseException:
             fresh.close()
@@ -83,7 +101,15 @@ def _compared(old: Warehouse | None, fresh: Warehouse) -> Rebuilt:
         return Rebuilt(None, "", new_watermark)
     with old.snapshot() as snapshot:
         old_watermark = snapshot.watermark
-    return Rebuilt(compare_warehouses(old, fresh), old_watermark, new_watermark)
+    comparisons = compare_warehouses(old, fresh)
+    again = 0 if _is_equal(comparisons) else len(refused_again(old, fresh))
+    return Rebuilt(comparisons, old_watermark, new_watermark, again)
+
+
+def _replayed(old: Warehouse, fresh: Warehouse, settings: Settings, rebuilt: Rebuilt) -> Rebuilt:
+    """Compare once more after a replay in the fresh warehouse, which a check throws away."""
+    send_through_again(fresh, settings, refused_again(old, fresh))
+    return replace(rebuilt, after_replay=compare_warehouses(old, fresh))
 
 
 @contextlib.contextmanager

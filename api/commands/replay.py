@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from api.commands.common import Data, out, settings_to_ask
-from api.commands.upkeep import Reason, RejectedEvent, RejectedProtocol
+from api.commands.upkeep import Reason, RejectedEvent, RejectedProtocol, check_reason
 from api.errors import ApiError
 
 commands = typer.Typer()
@@ -28,6 +28,7 @@ def replay(
     keep: Annotated[bool, typer.Option("--keep/--no-keep", help="With --all: keep the old warehouse file.")] = True,
 ) -> None:
     """Send rejects through again after what refused them was mended; --all rebuilds everything from the log."""
+    check_reason(reason)
     chosen = {"reason": reason, "event_name": event, "protocol": protocol, "since": _moment(since)}
     if is_all or is_check:
         if is_dry_run or any(chosen.values()):
@@ -60,7 +61,7 @@ def _rebuild(data: Path | None, *, is_check: bool, keep: bool) -> None:
     with rebuild_progress(settings.log_folder) as progress:
         rebuilt = rebuild_warehouse(settings, progress, is_check=is_check, keep=keep)
     print_rebuilt(out, rebuilt, settings.warehouse_path, is_check=is_check, keep=keep)
-    if is_check and not rebuilt.is_equal:
+    if is_check and not rebuilt.is_equal_after_replay:
         raise typer.Exit(1)
 
 

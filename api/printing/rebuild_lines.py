@@ -52,14 +52,32 @@ def print_rebuilt(out: Console, rebuilt: Rebuilt, path: Path, *, is_check: bool,
             highlight=False,
             soft_wrap=True,
         )
-    verdict = "equals" if rebuilt.is_equal else "differs from"
+    _print_refused_again(out, rebuilt)
     if is_check:
-        out.print(f"A rebuild {verdict} the warehouse; nothing was changed.", highlight=False, soft_wrap=True)
+        out.print(f"{_verdict(rebuilt)}; nothing was changed.", highlight=False, soft_wrap=True)
         return
     out.print(plain_text(f"{path} is rebuilt from the log."), soft_wrap=True)
     if keep and rebuilt.comparisons is not None:
         out.print(
             plain_text(f"The old one is kept as {kept_path(path)}; remove it when you need it no more."), soft_wrap=True
+        )
+
+
+def _verdict(rebuilt: Rebuilt) -> str:
+    if rebuilt.is_equal:
+        return "A rebuild equals the warehouse"
+    if rebuilt.is_equal_after_replay:
+        return "Nothing else differs: after that replay a rebuild equals the warehouse"
+    return "A rebuild differs from the warehouse"
+
+
+def _print_refused_again(out: Console, rebuilt: Rebuilt) -> None:
+    if rebuilt.refused_again:
+        subject = "1 message is" if rebuilt.refused_again == 1 else f"{rebuilt.refused_again:,} messages are"
+        out.print(
+            f"{subject} refused again by the plan that was in force when they came; run `onepath replay` afterwards.",
+            highlight=False,
+            soft_wrap=True,
         )
 
 

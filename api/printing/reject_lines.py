@@ -6,27 +6,53 @@ What a sender wrote is shown as nothing but text, in its own script.
 import json
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from api.printing.tables import new_table, plain_text
 
-_SUMMARY = ("reason", "protocol", "event", "count", "first seen (UTC)", "last seen (UTC)")
-_SHOWN_CHARS = 160
+_SUMMARY = ("#", "reason", "protocol", "event", "first (UTC)", "last (UTC)")
+_NAME_CELLS = 20
 
 
 def print_summary(out: Console, kinds: list[dict[str, Any]]) -> None:
-    """One line per kind of reject, each with its newest detail below."""
+    """One line per kind of reject, and one below with its newest detail; 80 columns are enough."""
     if not kinds:
         out.print("No rejects.")
         return
-    table = new_table(*_SUMMARY, right=("count",), unbroken=("reason", "count"))
-    for kind in kinds:
-        names = [kind["reason"], kind["protocol"], kind["event_name"] or "–"]
-        seen = [_moment(kind[name]) for name in ("first_received_at", "last_received_at")]
-        table.add_row(*map(plain_text, names), f"{kind['reject_count']:,}", *seen)
-        table.add_row("", "", Text.assemble("e.g. ", plain_text(kind["example"]), style="dim"), "", "", "")
-    out.print(table)
+    rows = [_summary_cells(kind) for kind in kinds]
+    widths = [max(map(cell_len, column)) for column in zip(_SUMMARY, *rows, strict=True)]
+    out.print(_aligned(_SUMMARY, widths), style="bold", soft_wrap=True)
+    for kind, row in zip(kinds, rows, strict=True):
+        out.print(_aligned(row, widths), soft_wrap=True)
+        out.print(_one_line(out, f"    e.g. {kind['example']}"), style="dim", soft_wrap=True)
+    out.print()
+
+
+def _summary_cells(kind: dict[str, Any]) -> tuple[str, ...]:
+    name = plain_text(kind["event_name"] or "–")
+    name.truncate(_NAME_CELLS, overflow="ellipsis")
+    seen = [_short_moment(kind[each]) for each in ("first_received_at", "last_received_at")]
+    return (f"{kind['reject_count']:,}", kind["reason"], kind["protocol"] or "–", name.plain, *seen)
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> Text:
+    """Cells side by side, the count to the right; wide characters count as two."""
+    padded = [cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+    padded[0] = padded[0].strip().rjust(widths[0])
+    return plain_text(" ".join(padded).rstrip())
+
+
+def _one_line(out: Console, text: str) -> Text:
+    """As much of it as one line of the terminal holds."""
+    line = plain_text(text)
+    line.truncate(out.width, overflow="ellipsis")
+    return line
+
+
+def _short_moment(text: str) -> str:
+    return str(text)[5:16].replace("T", " ")
 
 
 def print_newest(out: Console, rejects: list[dict[str, Any]], *, is_full: bool) -> None:
@@ -108,8 +134,8 @@ def _print_beginning(out: Console, reject: dict[str, Any]) -> None:
         shown = f"({reject['original_length']:,} bytes, dropped here to keep the budget; --original reads the log)"
     else:
         original = " ".join(reject["original"].split())
-        shown = f"{original[:_SHOWN_CHARS]}{'…' if len(original) > _SHOWN_CHARS else ''}"
-    out.print(plain_text(f"    {shown}"), style="dim", soft_wrap=True)
+        shown = original
+    out.print(_one_line(out, f"    {shown}"), style="dim", soft_wrap=True)
 
 
 def _print_original(out: Console, original: str | None) -> None:
