@@ -300,10 +300,17 @@ def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _add_columns(connection: duckdb.DuckDBPyConnection, added: list[tuple[str, PropertyType]]) -> None:
-    for name, column_type in added:
-        column = exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
-        connection.execute(f"alter table store.events add column properties.{column} {DUCKDB_TYPES[column_type]}")
-        connection.execute("insert into store.property_columns values (?, ?)", [name, column_type])
+    """Give the properties that are new their columns: all at once, because each change of the struct rewrites it."""
+    if not added:
+        return
+    connection.executemany("insert into store.property_columns values (?, ?)", [list(each) for each in added])
+    ((struct,),) = connection.execute(read_statement("load/property_struct")).fetchall()
+    fields = (
+        f"{exp.to_identifier(name, quoted=True).sql(dialect='duckdb')} {DUCKDB_TYPES[kind]}" for name, kind in added
+    )
+    connection.execute(
+        f"alter table store.events alter column properties set data type {struct[:-1]}, {', '.join(fields)})"
+    )
 
 
 def _sightings(interned: Interned) -> pa.Table:

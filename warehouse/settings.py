@@ -24,12 +24,12 @@ class WarehouseSettings:
         600, "Messages without a key count as resent when equal within this many seconds."
     )
     max_property_columns: int = setting(
-        1000, "Event properties that get a column; values of others go to other_properties."
+        400, "Event properties that get a column; values of others go to other_properties."
     )
     max_rejects_bytes: int = setting(
         256 << 20, "Most bytes of originals of rejects kept in the warehouse; the oldest are emptied first."
     )
-    memory_limit_mb: int = setting(512, "Memory DuckDB may use, in megabytes; larger work spills to disk.")
+    memory_limit_mb: int = setting(1024, "Memory DuckDB may use, in megabytes; larger work spills to disk.")
     threads: int = setting(2, "Threads DuckDB may use.")
     query_timeout_s: float = setting(30.0, "Seconds a statement may run.")
     query_max_rows: int = setting(10_000, "Rows a statement returns at most; the answer says when it was cut.")
