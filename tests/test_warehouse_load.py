@@ -352,7 +352,7 @@ def test_weird_names_get_a_column_of_their_own(tmp_path: Path) -> None:
 
 
 def test_unusable_names_are_kept_beside(tmp_path: Path) -> None:
-    unusable = {"": "kept", "a\nb": 1, "nul\0": [], "x" * 256: {"a": 1}}
+    unusable = {"": "kept", "a\nb": 1, "nul\0": [], "tab\t": {"a": 1}}
     warehouse = told(tmp_path, *with_properties(unusable))
     ((others,),) = rows(warehouse, "select other_properties from events")
     assert json.loads(others) == unusable
