@@ -5,8 +5,8 @@ unless it is an empty list. Nothing answers 5xx, raises, or makes a decoder fail
 """
 
 import json
-import zlib
 import logging
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
