@@ -26,7 +26,7 @@ from bench.timing import ROUNDS, fsync_ms, out, show, show_disk
 from ingest.record import Request
 
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", "32"))
-SECONDS = 3
+SECONDS = 2
 SLOW_DISK_MS = 0.5
 
 

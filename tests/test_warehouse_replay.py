@@ -101,7 +101,7 @@ def test_a_mended_decoder_brings_back_all_messages_of_a_body(tmp_path: Path, mon
     log = StoryLog(tmp_path)
     log.tell(segment({**CALL, "messageId": "m1"}, {**CALL, "messageId": "m2"}, {"type": "nonsense"}))
     with monkeypatch.context() as broken:
-        broken.setattr(segment_decoder, "_interpret", _fail)
+        broken.setattr(segment_decoder, "_read_once", _fail)
         warehouse = loaded(log, MENDED)
     assert rows(warehouse, "select reason, message_index from rejects") == [("decoder_failed", 0)]
     report = replayed(warehouse, log)
