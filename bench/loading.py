@@ -15,7 +15,7 @@ from statistics import median
 
 from bench.decoding import read_typed
 from bench.events import FAMILIES
-from bench.timing import ROUNDS, cpu_seconds, show
+from bench.timing import cpu_seconds, show
 from ingest.log.writer import LogWriter
 from ingest.record import Request
 from ingest.settings import DecodeSettings
@@ -25,7 +25,7 @@ from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
 from warehouse.warehouse import Warehouse
 
-EVENTS, BATCH = 100_000, 100
+EVENTS, BATCH, ROUNDS = 100_000, 100, 3
 PROJECT = Project("bench", "a salt for the benchmark only")
 QUERY = "select event_name, count(*) as events, count(distinct person_id) as persons from events group by event_name"
 
