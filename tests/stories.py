@@ -118,6 +118,16 @@ def tracked(name: str, who: str = "d1", at_ms: int = NOON_MS, **fields: Any) -> 
     return {"type": "track", "event": name, "distinct_id": who, "time": at_ms, "properties": {}, **fields}
 
 
+ORDER = {**event("pay", device("d1"), NOON), "dedupe_key": "order-7"}
+SEGMENT_CALL = {
+    "type": "track",
+    "event": "reach",
+    "anonymousId": "d1",
+    "timestamp": NOON.isoformat(),
+    "messageId": "m1",
+}
+
+
 # Requests
 
 
@@ -224,6 +234,11 @@ def rows(warehouse: Warehouse, sql: str) -> list[tuple[Any, ...]]:
     with warehouse.snapshot() as snapshot:
         table = snapshot.query(sql)
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def event_names(warehouse: Warehouse) -> list[str]:
+    """The names of all events, in the order of the log."""
+    return [name for (name,) in rows(warehouse, "select event_name from events order by log_order")]
 
 
 def contents(warehouse: Warehouse, views: Iterable[str] = VIEWS) -> dict[str, list[tuple[Any, ...]]]:

@@ -24,6 +24,7 @@ from tests.stories import (
     contents,
     device,
     event,
+    event_names,
     load_story,
     loader_of,
     native,
@@ -241,7 +242,7 @@ def test_what_has_just_come_waits_for_earlier_records_of_other_streams(tmp_path:
     assert loader.load_next() is None
     clock.now_us += 250_000
     assert [report.messages for report in loader.load_all()] == [2]
-    names = [name for (name,) in rows(warehouse, "select event_name from events order by log_order")]
+    names = event_names(warehouse)
     assert names == ["first", "second", "third", "newer than the clock"]
 
 

@@ -1,5 +1,6 @@
 """Handing rows from Python to DuckDB: as a registered Arrow table, for the length of a block."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,4 +23,6 @@ def registered(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table
     try:
         yield
     finally:
-        connection.unregister(name)
+        # DuckDB undoes it itself in a transaction that failed, and what made it fail is what must be heard.
+        with contextlib.suppress(duckdb.TransactionException):
+            connection.unregister(name)
