@@ -196,7 +196,8 @@ def is_empty(sent: Sent) -> bool:
         return True
     try:
         packed = open_layers(sent)
-        said = json.loads(packed.plain) if packed is not None else None
+        # What is not UTF-8 is read all the same, as the decoders do.
+        said = json.loads(packed.plain.decode("utf-8", "surrogateescape")) if packed is not None else None
     except (ValueError, OSError, EOFError, zlib.error):  # layers that do not open say something, if nothing good
         return False
     return (said.get("batch") if isinstance(said, dict) else said) == []

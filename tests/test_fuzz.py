@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz_account import Account
-from tests.fuzz_requests import CAPTURES, open_layers, read_captures
+from tests.fuzz_account import Account, is_empty
+from tests.fuzz_requests import CAPTURES, Sent, open_layers, read_captures
 from tests.fuzz_run import MAX_GROWTH_MB, Fuzz, fuzz_settings
 from tests.fuzz_sending import Answered
 
@@ -56,6 +56,19 @@ def test_the_account_finds_what_must_not_be(answer: Answered | Exception, findin
     account = Account(fuzz.request)
     account.answered(7, sent, answer)
     assert [(each.number, each.what) for each in account.findings] == [(7, finding)]
+
+
+@pytest.mark.parametrize(
+    ("body", "says_nothing"),
+    [
+        (b'{"batch": []}', True),
+        (b'{"batch": [], "s\xffntAt": "x"}', True),  # a bit flipped in another name; the list is empty all the same
+        (b'{"batch": [{}]}', False),
+        (b'{"batch": [', False),
+    ],
+)
+def test_only_an_empty_list_may_become_nothing(body: bytes, says_nothing: bool) -> None:
+    assert is_empty(Sent("POST", "/v1/batch", (), body)) == says_nothing
 
 
 def test_the_account_misses_a_request_that_was_answered_and_not_kept(tmp_path: Path) -> None:
