@@ -8,6 +8,7 @@ IngestError
 │   └── LogDamaged         final: files of the log that were read once are gone
 ├── Unreadable             final: a body or message is not what its path promises
 ├── PlanError              final: a tracking plan is not written as one is; the message names the places
+├── IdentityRulesError     final: identity rules are not written as such, or go back to a narrower scheme
 ├── MappingError           final: a webhook's mapping names no JSON path
 └── UntrustedProxies       final: the setting trusted_proxies names no addresses
 """
@@ -89,6 +90,10 @@ class Unreadable(IngestError):
 
 class PlanError(IngestError):
     """A tracking plan is not written as one is; the message names the file, the places and what would be right."""
+
+
+class IdentityRulesError(IngestError):
+    """Identity rules are not written as such, or go back to a narrower scheme; the message says what would be right."""
 
 
 class MappingError(IngestError):

@@ -1,0 +1,1 @@
+"""Who may be one person: the keys that identities have, and the rules of a project about them."""

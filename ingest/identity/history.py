@@ -1,0 +1,56 @@
+"""The rules that were ever set, and which of them holds for a record.
+
+Chosen by when a record arrived, never by when it is read, so that a rebuild folds as the first load did (ADR 0009).
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from ingest.identity.reading import read_rules
+from ingest.identity.rules import DEFAULT_RULES, IdentityRules
+from ingest.plan.plan import FORCE_DELAY_US
+
+SetRules = tuple[tuple[int, str], ...]
+"""When rules were set (microseconds since 1970 UTC) and the details of their act as JSON, oldest first."""
+
+
+class RulesHistory:
+    """Versions of the rules: version 0 holds from the beginning, version n from a second after the n-th act on."""
+
+    def __init__(self, applied: Iterable[tuple[int, str]] = ()) -> None:
+        self._applied = sorted(applied, key=lambda each: each[0])
+        self._starts = [at + FORCE_DELAY_US for at, _ in self._applied]
+
+    def add(self, applied_at_us: int, details: dict[str, Any]) -> None:
+        """The rules of one more act are known."""
+        self.__init__([*self._applied, (applied_at_us, json.dumps(details, sort_keys=True))])  # type: ignore[misc]  # a new history in place of this one
+
+    def version_at(self, received_at_us: int) -> int:
+        """The version in force for what arrived then."""
+        return bisect_right(self._starts, received_at_us)
+
+    def versions(self) -> list[IdentityRules]:
+        """All versions, the defaults first."""
+        return [DEFAULT_RULES, *(_rules_of(details) for _, details in self._applied)]
+
+    def latest(self) -> IdentityRules:
+        """The rules that were set last."""
+        return self.versions()[-1]
+
+    @property
+    def has_one(self) -> bool:
+        """Whether only the defaults are known."""
+        return not self._applied
+
+
+@lru_cache(maxsize=16)
+def _rules_of(details: str) -> IdentityRules:
+    return rules_of(json.loads(details))
+
+
+def rules_of(details: dict[str, Any]) -> IdentityRules:
+    """The rules in the details of an act; raises `IdentityRulesError`."""
+    return read_rules(details.get("rules"), str(details.get("file_name") or "identity rules"))

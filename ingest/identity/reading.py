@@ -1,0 +1,119 @@
+"""Reading identity rules from YAML text or plain values; says what is wrong, where, and what would be right."""
+
+from typing import Any
+
+import msgspec
+import yaml  # type: ignore[import-untyped]  # it ships no types
+
+from ingest.errors import IdentityRulesError
+from ingest.identity.guard import NobodyList
+from ingest.identity.keys import KeyRule, preset_rule
+from ingest.identity.rules import (
+    DEFAULT_ACCOUNT_TYPES,
+    SCHEMES,
+    AccountType,
+    History,
+    IdentityRules,
+    KnownPersons,
+    LinksFrom,
+    Scheme,
+    UnknownKeys,
+)
+
+
+class _RulesFile(msgspec.Struct, forbid_unknown_fields=True):
+    scheme: Scheme = "graph"
+    links_from: LinksFrom = "every_message"
+    history: History = "follows"
+    unknown_keys: UnknownKeys = "learn"
+    known_persons: KnownPersons | None = None
+    keys: dict[str, dict[str, Any]] = {}
+    nobody: NobodyList = NobodyList()
+    somebody: NobodyList = NobodyList()
+    account_types: tuple[AccountType, ...] = DEFAULT_ACCOUNT_TYPES
+
+
+def read_rules_text(text: str, file_name: str) -> IdentityRules:
+    """The rules that YAML text holds; raises `IdentityRulesError` naming the file and the fault."""
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise IdentityRulesError(f"{file_name} is not YAML: {' '.join(str(error).split())}") from error
+    return read_rules({} if values is None else values, file_name)
+
+
+def read_rules(values: Any, file_name: str) -> IdentityRules:
+    """The rules that plain values hold, as YAML and JSON give them; raises `IdentityRulesError`."""
+    try:
+        read = msgspec.convert(values, _RulesFile)
+        keys = {name: _key_rule(name, given) for name, given in read.keys.items()}
+    except msgspec.ValidationError as error:
+        raise IdentityRulesError(f"{file_name}: {_in_words(str(error))}") from error
+    _check_keys(keys, file_name)
+    _check_account_types(read.account_types, file_name)
+    return IdentityRules(
+        scheme=read.scheme,
+        links_from=read.links_from,
+        history=read.history,
+        unknown_keys=read.unknown_keys,
+        known_persons=read.known_persons,
+        keys=keys,
+        nobody=read.nobody,
+        somebody=read.somebody,
+        account_types=read.account_types,
+    )
+
+
+def check_upgrade(before: IdentityRules, after: IdentityRules) -> None:
+    """A project may go to a later scheme only; raises `IdentityRulesError`."""
+    if SCHEMES.index(after.scheme) < SCHEMES.index(before.scheme):
+        raise IdentityRulesError(
+            f"scheme {after.scheme!r} is narrower than {before.scheme!r}, which is in force: persons that were joined "
+            f"would have to fall apart. Go on with {before.scheme!r} or a later one of {', '.join(SCHEMES)}"
+        )
+
+
+def _key_rule(name: str, given: dict[str, Any]) -> KeyRule:
+    """What a file says of a key, over what is preset for it."""
+    preset = msgspec.structs.asdict(preset_rule(name) or KeyRule())
+    try:
+        return msgspec.convert({**preset, **given}, KeyRule)
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(f"{error} of keys.{name}") from error
+
+
+def _in_words(error: str) -> str:
+    return (
+        error.replace("Object contains", "it holds an")
+        .replace("an unknown", "an unknown")
+        .replace(" - at `$.", " at `")
+    )
+
+
+def _check_keys(keys: dict[str, KeyRule], file_name: str) -> None:
+    for name, rule in keys.items():
+        if rule.limit < 1:
+            raise IdentityRulesError(f"{file_name}: keys.{name}.limit is {rule.limit}; a person has at least 1 value")
+        seen, parent = {name}, rule.parent
+        while parent is not None:
+            if parent in seen:
+                raise IdentityRulesError(
+                    f"{file_name}: keys.{name} is below itself by its parents; leave one parent out"
+                )
+            if parent not in keys and preset_rule(parent) is None:
+                raise IdentityRulesError(
+                    f"{file_name}: keys.{name}.parent is {parent!r}, which is no key; name a preset or declared one"
+                )
+            seen.add(parent)
+            parent = keys[parent].parent if parent in keys else None
+
+
+def _check_account_types(types: tuple[AccountType, ...], file_name: str) -> None:
+    names = [each.name for each in types]
+    if not names:
+        raise IdentityRulesError(f"{file_name}: account_types is empty; name at least one, such as school")
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise IdentityRulesError(
+                f"{file_name}: account_types names {name!r} twice or not at all; use one name each"
+            )
