@@ -25,7 +25,7 @@ _RECORD_TYPES = ("track", "identify", "group")
 _ALGORITHMS = ("hmac-sha256", "hmac-sha1", "plain")
 _SIGNATURE_FIELDS = ("header", "algorithm", "encoding", "prefix", "secret", "secret_env")
 _MESSAGE_FIELDS = (
-    *("record_type", "event_name", "items", "when", "event_at", "timezone", "identities", "account_id"),
+    *("record_type", "event_name", "items", "when", "event_at", "timezone", "identities", "account_id", "accounts"),
     *("dedupe_key", "properties", "properties_from", "source"),
 )
 
@@ -107,7 +107,7 @@ def _message(content: Any, place: str) -> MessageMapping:
         raise _Fault(f"{place}.event_name", "write a name, or the path where it stands")
     if not identities and record_type != "group":
         raise _Fault(f"{place}.identities", "write at least one, as in $identity_mobile: $.phone")
-    if record_type == "group" and "account_id" not in fields:
+    if record_type == "group" and not {"account_id", "accounts"} & fields.keys():
         raise _Fault(f"{place}.account_id", "a group message needs the path of its account")
     return MessageMapping(
         record_type=record_type,
@@ -118,6 +118,7 @@ def _message(content: Any, place: str) -> MessageMapping:
         timezone=_timezone(fields.get("timezone", "UTC"), f"{place}.timezone"),
         identities=identities,
         account_id=_value(fields.get("account_id"), f"{place}.account_id"),
+        accounts=_mapped(fields.get("accounts"), f"{place}.accounts"),
         dedupe_key=_path(fields.get("dedupe_key"), f"{place}.dedupe_key"),
         properties=_mapped(fields.get("properties"), f"{place}.properties"),
         properties_from=_path(fields.get("properties_from"), f"{place}.properties_from"),

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from ingest.account_acts import ACCOUNT_ACTS, check_account_act
 from ingest.errors import PlanError, Unreadable
 from ingest.message import Decoded, Protocol, Reject
 from ingest.plan.plan import SET_PLAN
@@ -33,7 +34,7 @@ logger = logging.getLogger("onepath.decode")
 FamilyDecoder = Callable[[Record, Request, DecodeSettings], Decoded]
 
 # Acts that `warehouse` knows how to apply; the log keeps any, so that an older log can be read by a newer Onepath.
-KNOWN_ACTS = frozenset({"retract_link", SET_PLAN})
+KNOWN_ACTS = frozenset({"retract_link", SET_PLAN, *ACCOUNT_ACTS})
 
 
 def find_endpoint(path: str) -> Endpoint | None:
@@ -147,6 +148,9 @@ def _check_act(record: Record, settings: DecodeSettings) -> Decoded:
             read_plan(record.act.details.get("plan"), "plan")
         except PlanError as error:
             reader.refuse(Unreadable("unreadable_message", f"{SET_PLAN}: {error}"), repr(record.act.details).encode())
+    elif (fault := check_account_act(record.act.act, record.act.details)) is not None:
+        refusal = Unreadable("unreadable_message", f"{record.act.act}: {fault}")
+        reader.refuse(refusal, repr(record.act.details).encode())
     return reader.decoded
 
 

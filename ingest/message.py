@@ -31,6 +31,17 @@ class Identity(msgspec.Struct, frozen=True, gc=False, order=True):
     value: str
 
 
+# The type of the accounts that `account_id` and Segment's groupId name; others are named with their type.
+DEFAULT_ACCOUNT_TYPE = "account"
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """A school, a class, a family: an id that counts within its type."""
+
+    account_type: str
+    account_id: str
+
+
 # A backend that forwards events for its clients says in this property where each came from.
 PLATFORM_PROPERTY = "platform"
 SOURCES: dict[str, Source] = {"web": "web", "mini_program": "mini_program", "app": "app", "server": "server"}
@@ -52,6 +63,9 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     sent; without `has_own_time` the sender gave none and it is that of its sending or arrival. `dedupe_key` is the
     sender's own. Without one, `content_hash` and `occurrence` (how many times the same content came earlier in this
     request) tell resends, but only of messages with a time of their own: two equal ones without it may both be real.
+
+    `account_id` is of the default type and the one that the message belongs to; `accounts` are all others that it
+    names, of each type the first as the one it belongs to. With `is_leave` its person leaves them all.
     """
 
     index: int
@@ -74,6 +88,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     properties: dict[str, Any]
     is_unbind: bool = False
     change: PropertyChange | None = None
+    accounts: tuple[Account, ...] = ()
+    is_leave: bool = False
 
 
 class Reject(msgspec.Struct, frozen=True, gc=False):

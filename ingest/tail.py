@@ -81,7 +81,7 @@ class TailFilter:
 
 
 def _values(message: Message) -> set[str]:
-    return {identity.value for identity in message.identities}
+    return {identity.value for identity in message.identities} | {each.account_id for each in message.accounts}
 
 
 def _rejects_about(reject: Reject, wanted: str | None) -> bool:

@@ -78,9 +78,14 @@ order by event_name, property_name, json_type
 """
 
 _COUNTED_VALUES = """
-select target, property_name, json_type(value) as json_type, value ->> '$' as text, count(*) as value_count
+select
+    case target when 'person' then 'person' else 'account' end as target,
+    property_name,
+    json_type(value) as json_type,
+    value ->> '$' as text,
+    count(*) as value_count
 from property_values
-group by target, property_name, json_type(value), value ->> '$'
+group by case target when 'person' then 'person' else 'account' end, property_name, json_type(value), value ->> '$'
 """
 
 _TARGET_PROPERTIES = """

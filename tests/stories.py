@@ -45,7 +45,8 @@ VIEWS = (
     "event_properties",
     "plan_violations",
     "property_values",
-    "first_accounts",
+    "memberships",
+    "account_events",
 )
 _STAGE_EVENTS = """
 select

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from warehouse.duplicates import Content
 from warehouse.frames import registered, table_of
+from warehouse.memberships import forget_displaced
 from warehouse.statements import read_statement
 
 _ORDERS = {"log_order": pa.string()}
@@ -118,6 +119,7 @@ def remove_displaced(connection: duckdb.DuckDBPyConnection, judged: Judged, time
             connection.execute(read_statement("replay/count_resends"))
         for table in ("events", "calls"):
             connection.execute(f"delete from store.{table} where log_order in (select log_order from displaced)")
+        forget_displaced(connection, timezone)
 
 
 def withdraw(connection: duckdb.DuckDBPyConnection, withdrawn: pa.Table) -> None:

@@ -27,6 +27,7 @@ from warehouse.frames import registered, table_of
 from warehouse.identities import AppliedLink, Identities, batch_links, has_retracted, unseen_links
 from warehouse.interning import Interned, intern_pairs
 from warehouse.latecomers import forget_displaced_keys, judge_latecomers, remember_contents, remove_displaced
+from warehouse.memberships import store_memberships, touch_histories
 from warehouse.misfits import counted_misfits
 from warehouse.plans import read_applied_plans
 from warehouse.properties import DUCKDB_TYPES, PropertyType
@@ -47,7 +48,6 @@ _NEW_LINKS = {
     "outcome": pa.string(),
 }
 _MISFITS = {"load_id": pa.uint64(), "name": pa.string(), "reason": pa.string(), "value_count": pa.uint64()}
-_CHANGED = {"identity_id": pa.uint32()}
 
 
 @dataclass(frozen=True)
@@ -264,15 +264,12 @@ class Loader:
             connection.execute(read_statement(f"load/{name}"), {"load_id": load_id})
         connection.execute(read_statement("load/insert_rejects"), {"load_id": load_id})
         connection.execute(read_statement("load/insert_keyed_messages"))
-        changed = changed | _store_memberships(connection)
         timezone = {"timezone": self._warehouse.project.timezone}
+        changed = changed | store_memberships(connection, changed, **timezone)
         connection.execute(read_statement("load/touch_events"), timezone)
         connection.execute(read_statement("load/touch_accounts"), timezone)
         if changed:
-            rows = [(identity_id,) for identity_id in sorted(changed)]
-            with registered(connection, "changed_identities", table_of(rows, _CHANGED)):
-                connection.execute(read_statement("load/touch_histories"), timezone)
-                connection.execute(read_statement("load/touch_history_accounts"), timezone)
+            touch_histories(connection, changed, **timezone)
 
 
 def _last_arrival_us(batch: DecodedBatch) -> int:
@@ -352,14 +349,3 @@ def _store_links(connection: duckdb.DuckDBPyConnection, applied: list[AppliedLin
 def _advance_links(connection: duckdb.DuckDBPyConnection, links: pa.Table) -> None:
     with registered(connection, "new_links", links):
         connection.execute(read_statement("load/advance_links"))
-
-
-def _store_memberships(connection: duckdb.DuckDBPyConnection) -> set[int]:
-    """Write memberships that are new or began earlier; returns their identities."""
-    changed = connection.sql(read_statement("load/changed_memberships")).to_arrow_table()
-    if not changed.num_rows:
-        return set()
-    with registered(connection, "changed_memberships", changed):
-        connection.execute(read_statement("load/delete_memberships"))
-        connection.execute("insert into store.memberships by name select * from changed_memberships")
-    return set(changed["identity_id"].to_pylist())

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ingest.message import Identity, Message, PropertyChange, message_digest
+from ingest.message import Account, Identity, Message, PropertyChange, message_digest
 from ingest.record import Position
 from warehouse.identity import by_priority
 from warehouse.properties import PropertyBatch, PropertyColumns, spread
 
 DAY_US = 86_400_000_000
 _MICROSECONDS = pa.timestamp("us")
+_ACCOUNTS = pa.map_(pa.string(), pa.list_(pa.string()))
 
 
 def log_order(received_at_us: int, position: Position) -> str:
@@ -102,6 +103,8 @@ class MessageColumns:
                 "content_hash": self._values("content_hash", pa.binary(16)),
                 "occurrence": self._values("occurrence", pa.uint32()),
                 "account_id": self._texts("account_id"),
+                "accounts": self._accounts(),
+                "is_leave": self._values("is_leave", pa.bool_()),
                 "protocol": self._texts("protocol"),
                 "record_type": self._texts("record_type"),
                 "source": self._texts("source"),
@@ -122,6 +125,12 @@ class MessageColumns:
     def _integers(self, field: str) -> npt.NDArray[np.int64]:
         return np.fromiter(map(attrgetter(field), self._messages), np.int64, len(self._messages))
 
+    def _accounts(self) -> pa.Array:
+        """The accounts beside account_id: type to ids, in the order named."""
+        rows = [row for row, each in enumerate(self._messages) if each.accounts]
+        found = pa.array([_ids_by_type(self._messages[row].accounts) for row in rows], _ACCOUNTS)
+        return spread(found, rows, len(self._messages))
+
     def _changes(self) -> dict[str, pa.Array]:
         """The columns of property changes, which few messages carry."""
         changes = [(row, each.change) for row, each in enumerate(self._messages) if each.change is not None]
@@ -138,6 +147,13 @@ class MessageColumns:
             "item_id": column(lambda change: change.item[1] if change.item else None),
             "changes": column(lambda change: _json(change.properties)),
         }
+
+
+def _ids_by_type(accounts: Iterable[Account]) -> list[tuple[str, list[str]]]:
+    ids = dict[str, list[str]]()
+    for account in accounts:
+        ids.setdefault(account.account_type, []).append(account.account_id)
+    return list(ids.items())
 
 
 def _json(properties: dict[str, Any]) -> str:

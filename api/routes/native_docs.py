@@ -34,7 +34,16 @@ _PROPERTIES: dict[str, Any] = {
         "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
         "minProperties": 1,
     },
-    "account_id": {"type": "string", "description": "The school or company on whose behalf; required for group."},
+    "account_id": {
+        "type": "string",
+        "description": "The school or company behind it; group needs it, or accounts.",
+    },
+    "accounts": {
+        "type": "object",
+        "description": "Accounts of other types: account type to id, or to a list of ids.",
+        "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "array"}]},
+        "example": {"family": "F1", "class": ["C1", "C2"]},
+    },
     "dedupe_key": {"type": "string", "description": "Sent again with the same event_at, a message counts once."},
     "source": {"enum": ["web", "mini_program", "app", "server"]},
     "sdk": {"type": "string"},

@@ -102,6 +102,7 @@ class MessageMapping:
     timezone: str = "UTC"
     identities: tuple[tuple[str, Value], ...] = ()
     account_id: Value | None = None
+    accounts: tuple[tuple[str, Value], ...] = ()  # by account type
     dedupe_key: Value | None = None
     properties: tuple[tuple[str, Value], ...] = ()
     properties_from: Path | None = None

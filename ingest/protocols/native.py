@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ingest.errors import Unreadable
-from ingest.message import Decoded, Message, PropertyChange, PropertyTarget, Source
+from ingest.message import Account, Decoded, Message, PropertyChange, PropertyTarget, Source
+from ingest.protocols.accounts import ACCOUNTS, NamedByGroup, named_beside, read_accounts, read_group
 from ingest.protocols.bodies import Item, json_items, json_lines, looks_like_lines, plain_body, read_struct
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.protocols.write_keys import bearer_or_query, with_key
@@ -33,6 +34,7 @@ class NativeMessage(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     sent_at: Any = None
     dedupe_key: str | None = None
     account_id: Any = None
+    accounts: dict[str, Any] = {}
     source: Source | None = None
     sdk: str | None = None
     sdk_version: str | None = None
@@ -66,9 +68,14 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
     sent = read_struct(item, _FORM)
     record_type, account_id = sent.record_type, id_text(sent.account_id)
     is_event = record_type == "track"
-    _check_needs(sent, account_id)
     if account_id is None and "account_id" in sent.properties:
         account_id = id_text(sent.properties["account_id"])
+    properties = without_nulls(sent.properties)
+    accounts: tuple[Account, ...] = ()
+    is_leave = False
+    if sent.accounts or ACCOUNTS in properties or record_type == "group":
+        (account_id, accounts), is_leave, properties = _read_accounts(sent, account_id, properties)
+    _check_needs(sent, account_id, accounts)
     sent_at = read_time(sent.sent_at, "sent_at")
     original_at = read_time(sent.event_at, "event_at")
     has_own_time = original_at is not None
@@ -77,7 +84,6 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
     is_keyless = not sent.dedupe_key and has_own_time
     content_hash, occurrence = reader.count_content(item) if is_keyless else (None, 0)
     identities = unique_identities(sent.identities.items())
-    properties = without_nulls(sent.properties)
     # By position: naming twenty fields costs as much as all the rest of this function.
     return Message(
         index,
@@ -100,15 +106,27 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
         properties if is_event else {},
         False,  # is_unbind
         None if is_event else PropertyChange(_CHANGE_TARGETS[record_type], "set", properties),
+        accounts,
+        is_leave,
     )
 
 
-def _check_needs(sent: NativeMessage, account_id: str | None) -> None:
+def _read_accounts(sent: NativeMessage, account_id: str | None, properties: dict[str, Any]) -> NamedByGroup:
+    accounts = read_accounts(sent.accounts, "accounts")
+    if sent.record_type == "group":
+        return read_group(properties, account_id, accounts)
+    if ACCOUNTS in properties:
+        properties = dict(properties)
+        accounts += read_accounts(properties.pop(ACCOUNTS), ACCOUNTS)
+    return NamedByGroup(named_beside(account_id, accounts), False, properties)
+
+
+def _check_needs(sent: NativeMessage, account_id: str | None, accounts: tuple[Account, ...]) -> None:
     if sent.record_type == "track":
         if not sent.event_name:
             raise Unreadable("missing_event_name", "an event needs event_name")
     elif sent.record_type not in RECORD_TYPES:
         known = ", ".join(RECORD_TYPES)
         raise Unreadable("unknown_record_type", f"record_type {sent.record_type!r} is none of {known}")
-    elif sent.record_type == "group" and account_id is None and id_text(sent.properties.get("account_id")) is None:
-        raise Unreadable("missing_account", "a group message needs account_id")
+    elif sent.record_type == "group" and account_id is None and not accounts:
+        raise Unreadable("missing_account", "a group message needs account_id, or accounts")

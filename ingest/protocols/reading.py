@@ -147,10 +147,14 @@ class Reader:
             or (distinct_id is not None and len(distinct_id) > most)
             or (key is not None and len(key) > self._most_key_chars)
             or (account_id is not None and len(account_id) > most)
+            or bool(message.accounts)
             or (change is not None and change.item is not None)
         )
 
     def _look_closer(self, message: Message) -> None:
+        if len(message.accounts) > self.settings.max_properties:
+            detail = f"{len(message.accounts)} accounts; at most {self.settings.max_properties}"
+            raise Unreadable("too_many_properties", detail)
         for what, text, most in self._texts_of(message):
             if len(text) > most:
                 raise Unreadable("name_too_long", f"{what} has {len(text)} characters; at most {most}")
@@ -159,6 +163,9 @@ class Reader:
         most = self._most_name_chars
         yield "the event name", message.event_name or "", most
         yield "the account id", message.account_id or "", most
+        for account in message.accounts:
+            yield "an account type", account.account_type, most
+            yield f"the id of a {account.account_type[:99]}", account.account_id, most
         for identity in message.identities:
             yield "an identity key", identity.key, most
             yield f"identity {identity.key}", identity.value, most

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from ingest.errors import Unreadable
-from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, Source
+from ingest.message import ANONYMOUS_ID, LOGIN_ID, Account, Decoded, Identity, Message, PropertyChange, Source
+from ingest.protocols.accounts import ACCOUNTS, read_group, take_accounts
 from ingest.protocols.bodies import Item, json_items, lenient_json, object_members, plain_body, read_struct
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.protocols.write_keys import basic_user, query_value, with_key
@@ -199,6 +200,14 @@ def _interpret(
     user_id, anonymous_id = id_text(sent.user_id), id_text(sent.anonymous_id)
     properties = _event_properties(record_type, sent, context)
     source = source_of(properties, _source(sdk, context))
+    account_id, change = _account_id(record_type, sent, context), _change(record_type, sent, context)
+    accounts: tuple[Account, ...] = ()
+    is_leave = False
+    if record_type == "group":
+        (account_id, accounts), is_leave, traits = read_group(without_nulls(sent.traits), account_id)
+        change = PropertyChange("account", "set", traits)
+    elif ACCOUNTS in (named := properties if change is None else change.properties):
+        account_id, accounts = take_accounts(named, account_id)
     # By position: naming twenty fields costs as much as all the rest of this function.
     return Message(
         index,
@@ -214,13 +223,15 @@ def _interpret(
         dedupe_key,
         content_hash,
         occurrence,
-        _account_id(record_type, sent, context),
+        account_id,
         source,
         sdk,
         sdk_version,
         with_ip(properties, source, reader.device_ip) if record_type in _EVENT_CALLS else {},
         False,  # is_unbind
-        _change(record_type, sent, context),
+        change,
+        accounts,
+        is_leave,
     )
 
 
@@ -305,6 +316,4 @@ def _change(record_type: str, sent: SegmentMessage, context: dict[str, Any]) -> 
         within = context.get("traits")
         traits = without_nulls(sent.traits or (within if isinstance(within, dict) else None))
         return PropertyChange("person", "set", traits) if traits else None
-    if record_type == "group":
-        return PropertyChange("account", "set", without_nulls(sent.traits))
     return None

@@ -9,7 +9,18 @@ from typing import Any
 import msgspec
 
 from ingest.errors import Unreadable
-from ingest.message import ANONYMOUS_ID, LOGIN_ID, Decoded, Identity, Message, PropertyChange, PropertyOperation, Source
+from ingest.message import (
+    ANONYMOUS_ID,
+    LOGIN_ID,
+    Account,
+    Decoded,
+    Identity,
+    Message,
+    PropertyChange,
+    PropertyOperation,
+    Source,
+)
+from ingest.protocols.accounts import ACCOUNTS, take_accounts
 from ingest.protocols.bodies import Item, json_items, read_struct
 from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.protocols.sensors_form import SensorsForm, read_form
@@ -93,6 +104,10 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
     sent = read_struct(item, _FORM)
     record_type, time, flush_time = sent.type, sent.time, sent.flush_time
     properties = without_nulls(sent.properties)
+    account_id = id_text(properties["account_id"]) if "account_id" in properties else None
+    accounts: tuple[Account, ...] = ()
+    if ACCOUNTS in properties:
+        account_id, accounts = take_accounts(properties, account_id)
     original_at = read_time(time, "time")
     if original_at is None:
         raise Unreadable("unreadable_message", "no time: send milliseconds since 1970")
@@ -117,13 +132,14 @@ def _interpret(reader: Reader, index: int, item: Item) -> Message:
         dedupe_key,
         content_hash,
         occurrence,
-        id_text(properties["account_id"]) if "account_id" in properties else None,
+        account_id,
         source,
         sdk,
         id_text(properties.get("$lib_version") or lib.get("$lib_version")),
         with_ip(properties, source, reader.device_ip) if record_type in _EVENT_TYPES else {},
         record_type == "track_id_unbind",
         None if record_type in _EVENT_TYPES else _change(sent, properties),
+        accounts,
     )
 
 

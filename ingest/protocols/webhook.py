@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ingest.errors import Unreadable
-from ingest.message import Decoded, Identity, Message, PropertyChange
+from ingest.message import Account, Decoded, Identity, Message, PropertyChange
+from ingest.protocols.accounts import ACCOUNTS, Named, read_group, take_accounts
 from ingest.protocols.answers import Answer
 from ingest.protocols.bodies import check_extent, lenient_json, plain_body
 from ingest.protocols.endpoint import RawHeaders
@@ -153,8 +154,13 @@ def _interpret(reader: Reader, index: int, original: bytes, name: str, part: _Pa
     identities = _identities(part)
     target = {"identify": "person", "group": "account"}.get(mapping.record_type)
     account_id = id_text(_optional(part, mapping.account_id))
-    if mapping.record_type == "group" and account_id is None:
-        raise Unreadable("missing_account", f"account_id: {_text(mapping.account_id)} found no id")
+    named, is_leave = Named(account_id, _accounts(part)), False
+    if mapping.record_type == "group":
+        named, is_leave, properties = read_group(properties, account_id, named.accounts)
+        if named == (None, ()):
+            raise Unreadable("missing_account", f"account_id: {_text(mapping.account_id)} found no id")
+    elif ACCOUNTS in properties:
+        named = take_accounts(properties, account_id, named.accounts)
     event_at = original_at if original_at is not None else reader.received_at_us
     return Message(
         index=index,
@@ -171,12 +177,14 @@ def _interpret(reader: Reader, index: int, original: bytes, name: str, part: _Pa
         dedupe_key="\0".join((name, event_name or mapping.record_type, key)) if key else None,
         content_hash=content_hash,
         occurrence=occurrence,
-        account_id=account_id,
+        account_id=named.account_id,
         source=source_of(properties, mapping.source),
         sdk=f"webhook/{name}",
         sdk_version=None,
         properties=properties if target is None else {},
         change=PropertyChange("person" if target == "person" else "account", "set", properties) if target else None,
+        accounts=named.accounts,
+        is_leave=is_leave,
     )
 
 
@@ -214,6 +222,11 @@ def _identities(part: _Part) -> tuple[Identity, ...]:
         tried = ", ".join(f"{key}: {_text(value)}" for key, value in part.mapping.identities)
         raise Unreadable("webhook_mapping", f"identities: no id at {tried}")
     return found
+
+
+def _accounts(part: _Part) -> tuple[Account, ...]:
+    found = ((name, id_text(_optional(part, value))) for name, value in part.mapping.accounts)
+    return tuple(Account(name, account_id) for name, account_id in found if account_id is not None)
 
 
 def _properties(part: _Part) -> dict[str, Any]:

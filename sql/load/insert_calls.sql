@@ -8,6 +8,8 @@ select
     messages.received_at,
     accepted.identity_id,
     messages.account_id,
+    messages.accounts,
+    messages.is_leave,
     messages.distinct_id,
     messages.dedupe_key,
     messages.protocol,

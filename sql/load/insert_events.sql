@@ -10,6 +10,7 @@ select
     messages.sent_at,
     accepted.identity_id,
     messages.account_id,
+    messages.accounts,
     messages.distinct_id,
     messages.dedupe_key,
     messages.protocol,

@@ -18,11 +18,12 @@ with affected_persons as (
 )
 
 select
-    memberships.account_id,
+    evidence.account_id,
     (select min(from_date) from affected_persons) as from_date,
-from store.memberships as memberships
+from store.account_evidence as evidence
 inner join store.identities as identities
-    on memberships.identity_id = identities.identity_id
+    on evidence.identity_id = identities.identity_id
 inner join affected_persons
     on identities.person_id = affected_persons.person_id
-group by memberships.account_id
+where evidence.account_type = 'account'
+group by evidence.account_id

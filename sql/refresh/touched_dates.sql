@@ -18,19 +18,23 @@ touched_account_dates as (
     from store.touched_accounts
     union all
     select
-        first_accounts.account_id,
+        memberships.account_id,
         touched_persons.from_date,
     from touched_persons
-    inner join first_accounts
-        on touched_persons.person_id = first_accounts.person_id
+    inner join memberships
+        on touched_persons.person_id = memberships.person_id
+        and memberships.account_type = 'account'
 ),
 
 touched_accounts as (
     select
-        account_id,
-        min(from_date) as from_date,
+        coalesce(merged.into_id, touched_account_dates.account_id) as account_id,
+        min(touched_account_dates.from_date) as from_date,
     from touched_account_dates
-    group by account_id
+    left join store.merged_accounts as merged
+        on touched_account_dates.account_id = merged.account_id
+        and merged.account_type = 'account'
+    group by coalesce(merged.into_id, touched_account_dates.account_id)
 )
 
 select events.event_date

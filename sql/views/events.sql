@@ -1,4 +1,5 @@
--- Purpose: every event, with the person and account it belongs to now.
+-- Purpose: every event, with the person and the account (of the default type) it belongs to now: the one it names; else of those that its
+-- person was in at that time the one joined first; before any, the one joined first. `accounts` are those of other types, as named.
 -- Grain: one row per event. Times are UTC; event_date is the day in the project's time zone.
 -- Parameters: timezone (text).
 create or replace view events as
@@ -8,13 +9,6 @@ with identities as (
         identity_key,
         person_id,
     from store.identities
-),
-
-accounts_of_persons as (
-    select
-        person_id,
-        account_id,
-    from first_accounts
 )
 
 select
@@ -23,7 +17,7 @@ select
     events.event_at,
     events.received_at,
     identities.person_id,
-    coalesce(events.account_id, accounts_of_persons.account_id) as account_id,
+    coalesce(merged.into_id, events.account_id, spans.account_id) as account_id,
     events.distinct_id,
     events.dedupe_key,
     events.protocol,
@@ -48,11 +42,18 @@ select
     events.properties."$utm_campaign" as utm_campaign,
     events.properties,
     events.other_properties,
+    events.accounts,
     events.original_event_at,
     events.sent_at,
     events.log_order,
 from store.events as events
 inner join identities
     on events.identity_id = identities.identity_id
-left join accounts_of_persons
-    on identities.person_id = accounts_of_persons.person_id
+left join store.merged_accounts as merged
+    on events.account_id = merged.account_id
+    and merged.account_type = 'account'
+left join store.account_spans as spans
+    on events.identity_id = spans.identity_id
+    and spans.account_type = 'account'
+    and events.event_at >= spans.from_at
+    and events.event_at < spans.until_at

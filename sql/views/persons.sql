@@ -1,9 +1,10 @@
 -- Purpose: the persons that identities have joined into. Properties come from profile and identify calls.
--- Grain: one row per person; properties is a JSON object of the values now.
+-- Grain: one row per person; account_id is the account it is in now, the one joined first where it is in several; properties is a JSON object of the values now.
 create or replace view persons as
 with members as (
     select
         person_id,
+        any_value(founder_id) as founder_id,
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
         count(*) as identity_count,
@@ -24,11 +25,13 @@ select
     members.person_id,
     members.first_seen_at,
     members.last_seen_at,
-    first_accounts.account_id,
+    spans.account_id,
     members.identity_count,
     properties_of_persons.properties,
 from members
-left join first_accounts
-    on members.person_id = first_accounts.person_id
+left join store.account_spans as spans
+    on members.founder_id = spans.identity_id
+    and spans.account_type = 'account'
+    and spans.until_at = timestamp 'infinity'
 left join properties_of_persons
     on cast(members.person_id as varchar) = properties_of_persons.target_id

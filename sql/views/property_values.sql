@@ -1,11 +1,12 @@
 -- Purpose: the properties of persons and accounts now: every set, set_once, increment, append, unset and delete in the order
 -- of its time (called_at, then log_order).
--- Grain: one row per target ('person', 'account'), its id and property name that has a value. Values are JSON.
+-- Grain: one row per target ('person', or the type of an account: 'account', ...), its id and property name that has a value. Values
+-- are JSON.
 create or replace view property_values as
 with property_calls as (
     select
-        calls.target,
-        coalesce(cast(identities.person_id as varchar), calls.account_id) as target_id,
+        case when calls.target = 'person' then 'person' else accounts.account_type end as target,
+        coalesce(cast(identities.person_id as varchar), merged.into_id, accounts.account_id) as target_id,
         calls.operation,
         calls.changes,
         calls.called_at,
@@ -14,6 +15,16 @@ with property_calls as (
     left join store.identities as identities
         on calls.identity_id = identities.identity_id
         and calls.target = 'person'
+    -- A group call changes the first account that it names.
+    left join lateral (
+        select
+            case when calls.account_id is null then map_keys(calls.accounts)[1] else 'account' end as account_type,
+            coalesce(calls.account_id, map_values(calls.accounts)[1][1]) as account_id,
+    ) as accounts
+        on calls.target = 'account'
+    left join store.merged_accounts as merged
+        on accounts.account_type = merged.account_type
+        and accounts.account_id = merged.account_id
     where
         calls.target = 'person'
         or calls.target = 'account'
