@@ -34,7 +34,7 @@ from tests.stories import (
     rows,
     unbind,
 )
-from tests.test_warehouse_identity import HISTORIES, RETRACTIONS
+from tests.test_one_id_graph import HISTORIES, RETRACTIONS
 from tests.test_warehouse_replay import POOLS, messages_of
 from warehouse.identity import founder_person_id
 from warehouse.load import Loader

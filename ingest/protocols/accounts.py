@@ -5,11 +5,12 @@ messages `$account_type` (the type of the id that it names) and `$leave` (the pe
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ingest.errors import Unreadable
+from ingest.identity.rules import AccountType
 from ingest.message import DEFAULT_ACCOUNT_TYPE, Account, Message
 from ingest.protocols.reading import id_text
 
@@ -17,15 +18,6 @@ ACCOUNTS, ACCOUNT_TYPE, LEAVE = "$accounts", "$account_type", "$leave"
 _GROUP_PROPERTIES = (ACCOUNTS, ACCOUNT_TYPE, LEAVE)
 # Properties of persons and items stand beside those of accounts, under these names.
 _TAKEN_NAMES = frozenset({"person", "item"})
-
-
-class AccountType(Protocol):
-    """A type as a project's rules have it, with the properties that name accounts of it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def properties(self) -> tuple[str, ...]: ...
 
 
 class Named(NamedTuple):
