@@ -2,97 +2,25 @@
 
 import json
 import re
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from string import Formatter
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Browser
 
-from api.board.charts import draw_heat_map
-from api.board.formats import Formats
-from api.board.pages import create_board
-from api.board.texts import STAGE_LABELS, TEXTS, Language, choose_language
-from api.project_file import FILE_NAME
-from api.routes.endpoints import create_api
+from api.board.texts import TEXTS
 from api.services.loading import LoadingStatus
-from api.settings import Settings, read_settings
-from ingest.log.writer import LogWriter
-from ingest.record import Request
-from models.retention import RetentionCohort
+from tests.boards import STAGES, Board, serve_story, to_message
 from tests.browser import Visit, open_browser, visit
-from warehouse.load import Loader
-from warehouse.refresh import RefreshReport
-from warehouse.warehouse import Warehouse
 
-ARRIVED_AT = datetime(2026, 6, 30, 4, 30, tzinfo=UTC)
-IDLE = LoadingStatus("idle")
 HOSTILE_NAME = """</text><script>alert("1")</script>'&"""
-STAGES = """
-[[stages]]
-name = "reach"
-any_of = [{ event = "Met" }]
-[[stages]]
-name = "trial"
-any_of = [{ event = "Tried" }]
-[[stages]]
-name = "pay"
-any_of = [{ event = "Paid" }]
-"""
 STAGE_FIELDS = (
     *("entered", "reached", "furthest_here", "skipped", "out_of_order"),
     *("conversion_rate", "step_conversion_rate", "median_time_from_previous_s"),
 )
-
-STORY = [
-    # Ann of school A walks the whole path, and is there again three weeks later.
-    ("ann", "Met", "2026-06-01T01:00:00Z", "A"),
-    ("ann", "Tried", "2026-06-04T05:00:00Z", "A"),
-    ("ann", "Paid", "2026-06-10T05:00:00Z", "A"),
-    ("ann", "Met", "2026-06-23T01:00:00Z", "A"),
-    # Bo of school B pays without a trial.
-    ("bo", "Met", "2026-06-02T01:00:00Z", "B"),
-    ("bo", "Paid", "2026-06-09T01:00:00Z", "B"),
-    # Cy and Di belong to no school; Di comes a week later, by the local calendar: it is Monday in Shanghai already.
-    ("cy", "Met", "2026-06-03T01:00:00Z", None),
-    ("di", "Met", "2026-06-07T17:00:00Z", None),
-    ("di", "Tried", "2026-06-07T17:00:45Z", None),
-]
-
-
-@dataclass
-class Parts:
-    """A server without loops: what the endpoints and the board need of one."""
-
-    settings: Settings
-    warehouse: Warehouse
-    instance: str = "the board's"
-    loading: LoadingStatus = IDLE
-
-    def refresh(self, *, rebuild: bool = False) -> RefreshReport:
-        raise NotImplementedError("no page of the board refreshes anything")
-
-
-@dataclass(frozen=True)
-class Board:
-    """A board being served, with everybody in `STORY` on it."""
-
-    url: str
-
-    def ask(self, path: str, question: dict[str, Any]) -> Any:
-        response = httpx.post(f"{self.url}/api/v1/projects/default/{path}", json=question)
-        response.raise_for_status()
-        return response.json()
 
 
 @pytest.fixture(scope="module")
@@ -112,53 +40,6 @@ def seen(board: Board, browser: Browser) -> Iterator[Visit]:
     """The page in English on a wide screen, for all who only look."""
     with visit(browser, board.url) as visited:
         yield visited
-
-
-@contextmanager
-def serve_story(
-    folder: Path, stages: str, messages: list[Any] | None = None, loading: LoadingStatus = IDLE
-) -> Iterator[Board]:
-    """Log, load and serve the story (or other messages) with these stages, until the block ends."""
-    (folder / FILE_NAME).write_text(f'[project]\nsalt = "a salt for the tests"\n{stages}', encoding="utf-8")
-    settings = read_settings(folder, environment={})
-    with ExitStack() as stack:
-        log = LogWriter(settings.log_folder, "collector", clock_us=lambda: int(ARRIVED_AT.timestamp() * 1_000_000))
-        stack.callback(log.close)
-        if messages is None:
-            messages = [to_message(*each) for each in STORY]
-        if messages:
-            log.append(Request("POST", "/events", "", {}, "192.0.2.1", json.dumps(messages).encode()))
-        warehouse = Warehouse(":memory:", settings.project.project, settings.warehouse)
-        stack.callback(warehouse.close)
-        Loader(warehouse, settings.log_folder, settings.decode).load_all()
-        yield stack.enter_context(serve(Parts(settings, warehouse, loading=loading)))
-
-
-def to_message(person: str, event: str, event_at: str, account: str | None) -> dict[str, Any]:
-    """One line of the story in Onepath's own form."""
-    identities = {"$identity_login_id": person}
-    return {"event_name": event, "identities": identities, "event_at": event_at, "account_id": account}
-
-
-@contextmanager
-def serve(parts: Parts) -> Iterator[Board]:
-    """The API and the board on a free port, until the block ends."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI):  # type: ignore[no-untyped-def]  # an async generator of nothing
-        yield
-
-    app = create_api(parts, lifespan)
-    app.include_router(create_board(parts))
-    server = uvicorn.Server(uvicorn.Config(app, ws="none", log_level="warning", access_log=False))
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # listening already: early requests wait in its queue
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield Board(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def read_path(seen: Visit, table: str) -> list[dict[str, Any]]:
@@ -330,72 +211,3 @@ def test_the_page_forbids_the_browser_everything_it_does_not_need(board: Board) 
     assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'; img-src 'self'")
     assert headers["cache-control"] == "no-store"
     assert "/board.css" not in httpx.get(f"{board.url}/openapi.json").json()["paths"]
-
-
-def test_both_languages_say_the_same_things_with_the_same_blanks() -> None:
-    def blanks(text: str) -> set[str | None]:
-        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-
-    english, chinese = ({key: blanks(text) for key, text in texts.items()} for texts in TEXTS.values())
-    assert english == chinese
-    assert STAGE_LABELS["en"].keys() == STAGE_LABELS["zh"].keys()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "accept_language", "language"),
-    [
-        (None, "", "en"),
-        (None, "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
-        (None, "en;q=0.5, zh;q=0.7", "zh"),
-        (None, "fr, zh;q=0, *;q=0.1", "en"),
-        (None, "zh;q=high", "en"),
-        ("en", "zh", "en"),
-        ("zh-TW", "en", "zh"),
-        ("fr", "zh", "zh"),
-    ],
-)
-def test_a_language_is_chosen_by_name_then_by_the_browser(
-    wanted: str | None, accept_language: str, language: Language
-) -> None:
-    assert choose_language(wanted, accept_language) == language
-
-
-@pytest.mark.parametrize(
-    ("value_s", "english", "chinese"),
-    [
-        (None, "–", "–"),
-        (0, "0 s", "0 秒"),
-        (45.4, "45 s", "45 秒"),
-        (59.7, "1 min", "1 分钟"),
-        (3 * 3600 + 59.9 * 60, "4 h", "4 小时"),
-        (76 * 3600 + 1700, "3 d 4 h", "3 天 4 小时"),
-        (2 * 86_400 + 300, "2 d", "2 天"),
-    ],
-)
-def test_durations_are_written_in_their_two_largest_units(value_s: float | None, english: str, chinese: str) -> None:
-    assert Formats("en", "UTC").duration(value_s) == english
-    assert Formats("zh", "UTC").duration(value_s) == chinese
-
-
-def test_a_rounded_rate_never_claims_all_or_nobody() -> None:
-    show = Formats("en", "UTC")
-
-    assert [show.whole_rate(rate) for rate in (0, 0.001, 0.123, 0.999, 1, None)] == ["0", "<1", "12", ">99", "100", "–"]
-    assert [show.rate(rate) for rate in (0, 0.123, 0.9999, 1, None)] == ["0 %", "12.3 %", "100.0 %", "100 %", "–"]
-
-
-def test_the_heat_map_is_a_triangle_that_ends_with_the_newest_week() -> None:
-    first, second = datetime(2026, 6, 1).date(), datetime(2026, 6, 8).date()  # noqa: DTZ001  # only the dates matter
-    cohorts = (
-        RetentionCohort(first, 4, (4, 2), (1.0, 0.5)),
-        RetentionCohort(second, 0, (0,), (None,)),
-    )
-
-    heat_map = draw_heat_map(cohorts, periods=2)
-
-    assert [(row.cohort_date, row.cohort_size) for row in heat_map.rows] == [(first, 4), (second, 0)]
-    assert [[(cell.left, cell.level, cell.is_newest_week) for cell in row.cells] for row in heat_map.rows] == [
-        [(30.0, 5, True)],
-        [],
-    ]
-    assert heat_map.columns == (30.0, 65.0)

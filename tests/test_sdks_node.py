@@ -1,40 +1,23 @@
 """The Node clients and the mini program's, unmodified, against a real collector: `make test-sdks`."""
 
-from dataclasses import dataclass
-
 import pytest
 
-from tests.sdks.clients import DOCUMENT, NODE_RUNS, automatic, is_dry, row
-from tests.sdks.house import Run, Views, collecting, drive, load
-from tests.sdks.judging import judge, judge_nothing_else
-from tests.sdks.scenario import Json, story
+from tests.sdks.clients import NODE_RUNS
+from tests.sdks.house import Run, drive
+from tests.sdks.telling import Told
 
 pytestmark = pytest.mark.sdks
 
 
-@dataclass
-class Told:
-    """Everything that was said and what became of it."""
-
-    said: dict[str, Json]
-    views: Views
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    data = tmp_path_factory.mktemp("sdks") / "data"
-    with collecting(data) as url:
-        said = drive(NODE_RUNS, url)
-    return Told(said, load(data))
+    return Told.to_collector(NODE_RUNS, tmp_path_factory.mktemp("sdks") / "data", drive)
 
 
 @pytest.mark.parametrize("run", NODE_RUNS, ids=lambda run: run.name)
 def test_client_is_content_and_the_views_show_what_it_meant(told: Told, run: Run) -> None:
-    # Count and content are judged in making the row; that what it says is written down is the rest.
-    assert row(run, told.said[run.name], told.views) in DOCUMENT.read_text(encoding="utf-8")
-    if not is_dry(run):
-        assert judge(told.views, story(run.name), told.said[run.name]).automatic == automatic(run)
+    told.judge(run)
 
 
 def test_nothing_was_refused_and_nobody_else_is_there(told: Told) -> None:
-    judge_nothing_else(told.views, [story(run.name) for run in NODE_RUNS if not is_dry(run)])
+    told.judge_all_together()

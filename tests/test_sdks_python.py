@@ -1,43 +1,30 @@
 """The Python clients, unmodified, against a real collector: what each meant to send is what the views show."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from tests.sdks.clients import DOCUMENT, PYTHON_RUNS, automatic, is_dry, row
-from tests.sdks.house import Run, Views, collecting, drive, load
-from tests.sdks.judging import judge, judge_nothing_else
-from tests.sdks.scenario import Json, story
-
-
-@dataclass
-class Told:
-    """Everything that was said and what became of it."""
-
-    said: dict[str, Json]
-    views: Views
+from tests.sdks.clients import PYTHON_RUNS, is_dry
+from tests.sdks.house import Run, Views, drive
+from tests.sdks.judging import judge
+from tests.sdks.scenario import story
+from tests.sdks.telling import Told
 
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    data = tmp_path_factory.mktemp("sdks") / "data"
-    with collecting(data) as url:
-        said = drive(PYTHON_RUNS, url)
-    return Told(said, load(data))
+    return Told.to_collector(PYTHON_RUNS, tmp_path_factory.mktemp("sdks") / "data", drive)
 
 
 @pytest.mark.parametrize("run", PYTHON_RUNS, ids=lambda run: run.name)
 def test_client_is_content_and_the_views_show_what_it_meant(told: Told, run: Run) -> None:
-    # Count and content are judged in making the row; that what it says is written down is the rest.
-    assert row(run, told.said[run.name], told.views) in DOCUMENT.read_text(encoding="utf-8")
-    if not is_dry(run):
-        assert judge(told.views, story(run.name), told.said[run.name]).automatic == automatic(run)
+    told.judge(run)
 
 
 def test_nothing_was_refused_and_nobody_else_is_there(told: Told) -> None:
-    judge_nothing_else(told.views, [story(run.name) for run in PYTHON_RUNS if not is_dry(run)])
+    told.judge_all_together()
 
 
 SPOILED: dict[str, Callable[[Views], Views]] = {

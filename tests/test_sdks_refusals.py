@@ -13,10 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.browser import open_browser
 from tests.sdks.clients import NODE_RUNS, PAGE_RUNS
 from tests.sdks.house import Run, collecting, drive, load, until
-from tests.sdks.pages import drive_page, serving_pages
+from tests.sdks.pages import drive_pages
 from tests.sdks.scenario import Json, story
 
 pytestmark = pytest.mark.sdks
@@ -69,10 +68,7 @@ def refusals(url: str) -> dict[str, int]:
 
 def tell(run: Run, url: str) -> Json:
     """Let one client tell its story, in a process or in a page."""
-    if run in NODE_RUNS:
-        return drive([run], url)[run.name]
-    with serving_pages() as pages, open_browser() as browser:
-        return drive_page(browser, pages, run, url)
+    return (drive if run in NODE_RUNS else drive_pages)([run], url)[run.name]
 
 
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)

@@ -2,13 +2,14 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from playwright.sync_api import Browser, Response
 
+from tests.browser import open_browser
 from tests.sdks.house import Run
 from tests.sdks.scenario import ZONE, Json, story
 
@@ -63,7 +64,13 @@ def serving_pages() -> Iterator[str]:
         thread.join()
 
 
-def drive_page(browser: Browser, pages: str, run: Run, url: str) -> Json:
+def drive_pages(runs: Sequence[Run], url: str) -> dict[str, Json]:
+    """Let every client tell its story in a page, one after the other; what each said it meant, by the run's name."""
+    with serving_pages() as pages, open_browser() as browser:
+        return {run.name: _drive_page(browser, pages, run, url) for run in runs}
+
+
+def _drive_page(browser: Browser, pages: str, run: Run, url: str) -> Json:
     """Tell one story in a browser nobody has used before; what the collector refused is a failure too."""
     with browser.new_context(locale="zh-CN", timezone_id=ZONE) as context:
         page = context.new_page()
