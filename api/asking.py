@@ -51,13 +51,19 @@ def running_server(settings: Settings) -> str | None:
         return None
 
 
-def unknown_events(settings: Settings, ask: Ask, names: Sequence[str]) -> dict[str, list[str]]:
-    """Those of `names` that no event has, each with the names most like it."""
+def unknown_events(settings: Settings, ask: Ask, names: Sequence[str]) -> list[str]:
+    """A sentence for each of `names` that no event has, with the names most like it."""
     if not names:
-        return {}
+        return []
     sql = "select distinct event_name from events order by event_name"
     known = [row[0] for row in ask("POST", project_path(settings, "sql"), {"sql": sql}).json()["rows"]]
-    return {name: get_close_matches(name, known) for name in names if name not in known}
+    return [_unknown_event(name, known) for name in names if name not in known]
+
+
+def _unknown_event(name: str, known: list[str]) -> str:
+    by_lower = {each.lower(): each for each in known}
+    close = [repr(by_lower[each]) for each in get_close_matches(name.lower(), by_lower)]
+    return f"no event is named {name!r}" + (f"; did you mean {' or '.join(close)}?" if close else "")
 
 
 def _authorization(settings: Settings) -> dict[str, str]:

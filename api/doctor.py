@@ -11,6 +11,7 @@ import httpx
 
 from api.answering import answers
 from api.asking import project_path, running_server
+from api.counts import count_text
 from api.errors import ApiError, SettingsError
 from api.project_file import FILE_NAME
 from api.services.announcing import place_of_collector
@@ -86,7 +87,8 @@ def _log(settings: Settings) -> str:
         return f"none yet in {settings.log_folder}"
     files = [file for stream in streams for file in list_files(settings.log_folder / stream)]
     size = sum(size_of(file) for file in files)
-    return f"{len(files)} files, {size:,} bytes, in streams {', '.join(streams)}"
+    in_streams = f"{count_text(len(streams), 'stream')}: {', '.join(streams)}"
+    return f"{count_text(len(files), 'file')}, {count_text(size, 'byte')}, in {in_streams}"
 
 
 def _collector(settings: Settings) -> str:
@@ -125,8 +127,12 @@ def _warehouse(settings: Settings) -> str:
             counts = ask("POST", project_path(settings, "sql"), {"sql": _COUNTS}).json()["rows"][0]
     except (ApiError, IngestError, WarehouseError) as error:
         return str(error)
-    text = "{:,} events, {:,} persons, {:,} accounts, {:,} rejects".format(*counts)
-    return text + (f"; {backlog.record_count:,} requests of the log are not loaded yet" if backlog else "")
+    text = ", ".join(map(count_text, counts, ("event", "person", "account", "reject")))
+    if not backlog:
+        return text
+    return (
+        f"{text}; {count_text(backlog.record_count, 'request of the log is', 'requests of the log are')} not loaded yet"
+    )
 
 
 _COUNTS = """

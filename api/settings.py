@@ -12,6 +12,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from api.counts import count_text
 from api.errors import SettingsError
 from api.project_file import PROJECT_FIELDS, ProjectFile, read_project_file
 from api.webhook_files import read_webhooks
@@ -105,8 +106,10 @@ class Settings:
                 origin = self.origins.get(f"{section}.{each.name}", "default")
                 yield SettingLine(variable_name(section, each.name), shown, origin, each.metadata["doc"])
         for name, doc in PROJECT_FIELDS.items():
-            value = self.project.write_keys if name == "write_keys" else getattr(self.project.project, name)
-            shown = "(set)" if name == "salt" else f"{len(value)} keys" if name == "write_keys" else repr(value)
+            if name == "write_keys":
+                shown = count_text(len(self.project.write_keys), "key")
+            else:
+                shown = "(set)" if name == "salt" else repr(getattr(self.project.project, name))
             yield SettingLine(f"onepath.toml: project.{name}", shown, self.project.origin(name), doc)
         stages = ", ".join(stage.name for stage in self.project.stages)
         yield SettingLine(

@@ -216,9 +216,9 @@ def test_without_a_server_the_folder_answers_and_says_what_is_missing(tmp_path: 
     writer.close()
     asked = house.cli("sql", "select count(*) as n from events", "--format", "csv")
     assert asked.stdout == "n\n1\n"
-    assert "1 requests" in asked.stderr
+    assert "1 request is" in asked.stderr
     assert "not loaded yet" in asked.stderr
-    assert "1 messages kept" in house.cli("load", "--once").stdout
+    assert "1 message kept" in house.cli("load", "--once").stdout
     after = house.cli("sql", "select count(*) as n from events", "--format", "csv")
     assert (after.stdout, after.stderr) == ("n\n2\n", "")
 

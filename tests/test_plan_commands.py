@@ -73,8 +73,13 @@ def test_the_catalog_is_a_table_an_event_or_json(house: House) -> None:
     answer = json.loads(house.cli("catalog", "--json").stdout)
     assert [each["event_name"] for each in answer["events"]] == ["TrialStartd", "TrialStarted"]
     assert answer["sql"][1]["name"] == "events"
-    misspelt = house.cli("catalog", "--event", "TrialStar")
-    assert "did you mean 'TrialStartd' or 'TrialStarted'?" in " ".join(misspelt.stderr.split())
+    for options in ([], ["--json"]):
+        misspelt = house.cli("catalog", "--event", "trialstar", *options)
+        assert (misspelt.returncode, misspelt.stdout, misspelt.stderr) == (
+            1,
+            "",
+            "onepath: no event is named 'trialstar'; did you mean 'TrialStartd' or 'TrialStarted'?\n",
+        )
 
 
 def test_a_first_plan_is_learned_checked_and_applied(house: House) -> None:

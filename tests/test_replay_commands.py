@@ -88,11 +88,11 @@ def test_an_original_is_printed_whole_even_when_the_warehouse_dropped_it(
 
 def test_a_replay_says_what_would_come_back_then_brings_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mend(monkeypatch)
-    assert "1 events and 0 calls" in run(data, "replay", "--dry-run")
+    assert "1 event and 0 calls" in run(data, "replay", "--dry-run")
     assert "Would send 2 rejects" in run(data, "replay", "--dry-run")
     assert "No rejects to replay" in run(data, "replay", "--since", "2026-12-01")
     told = run(data, "replay")
-    assert "Sent 2 rejects through again: 1 events" in told
+    assert "Sent 2 rejects through again: 1 event and 0 calls" in told
     assert "1 unreadable_message" in told
     assert "1 persons" not in told
     assert run(data, "replay", "--check").count("A rebuild equals the warehouse") == 1

@@ -62,7 +62,7 @@ TEXTS: Mapping[Language, Mapping[str, str]] = {
         "cohort": "First week",
         "cohort_size": "New",
         "week_after": "+{number}",
-        "week_after_long": "{number} weeks later",
+        "week_after_long": "week {number} after the first",
         "sql": "SQL behind these numbers",
         "sql_note": "It runs as it is on the public views and gives exactly these numbers, data watermark {watermark}.",
         "empty_title": "Onepath is ready for the first event.",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from api.commands.common import AsJson, Data, out, settings_of, settings_to_ask
+from api.errors import ApiError
 
 commands = typer.Typer()
 plan = typer.Typer(no_args_is_help=True, help="The tracking plan: what should come, and how strictly.")
@@ -103,8 +104,9 @@ def catalog(
     query = "catalog?" + urlencode({"examples": examples} | ({"event": event} if event is not None else {}))
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
+        for sentence in unknown_events(settings, ask, [] if event is None else [event]):
+            raise ApiError(sentence)
         response = ask("GET", project_path(settings, query))
-        terminal.warn_of_unknown_events(unknown_events(settings, ask, [] if event is None else [event]))
     if as_json:
         terminal.print_json(out, response)
     else:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.asking import Ask, project_path
+from api.counts import count_text
 from api.printing import terminal
 from api.settings import Settings
 
@@ -29,9 +30,10 @@ def print_report(out: Console, settings: Settings, ask: Ask) -> None:
     answer = ask("POST", project_path(settings, "sql"), {"sql": _TOTALS}).json()
     totals = dict(zip(answer["columns"], answer["rows"][0], strict=True))
     out.print(
-        f"{totals['events']:,} events and {totals['calls']:,} calls of {totals['persons']:,} persons and "
-        f"{totals['accounts']:,} accounts. {totals['merged']:,} times two known persons became one; "
-        f"{totals['refused']:,} links were refused (a second login on one device or number).",
+        f"{count_text(totals['events'], 'event')} and {count_text(totals['calls'], 'call')} of "
+        f"{count_text(totals['persons'], 'person')} and {count_text(totals['accounts'], 'account')}. "
+        f"{count_text(totals['merged'], 'time')} two known persons became one; "
+        f"{count_text(totals['refused'], 'link was', 'links were')} refused (a second login on one device or number).",
         highlight=False,
     )
     for by in ("account", "person"):

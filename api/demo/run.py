@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.answering import answers
 from api.asking import Ask, project_path
+from api.counts import count_text
 from api.demo.calls import STAGES, Stage
 from api.demo.report import print_report
 from api.demo.senders import post
@@ -51,7 +52,9 @@ def run_demo(
                 _play(progress, settings, ask, story)
         with answers(settings) as (ask, _):
             print_report(out, settings, ask)
-        notes.print(f"All of this took {time.monotonic() - started:.0f} seconds.", style="dim", highlight=False)
+        notes.print(
+            f"All of this took {count_text(round(time.monotonic() - started), 'second')}.", style="dim", highlight=False
+        )
         if then is not None:
             terminal.print_addresses(out, settings)
             out.print(

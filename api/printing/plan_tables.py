@@ -35,29 +35,34 @@ _COUNTS = ("messages",)
 
 
 def print_check(out: Console, answer: dict[str, Any]) -> None:
-    """One line per deviation."""
+    """Per deviation its place and, below, what is wrong there; 80 columns are enough."""
     if answer["is_as_planned"]:
         out.print("All that came is as planned.")
         return
-    columns = ("kind", "event", "property", "count", "share", "what")
-    table = new_table(*columns, right=("count", "share"), unbroken=("kind", "count", "share"))
+    columns = ("kind", "count", "share")
+    table = new_table(*columns, "event: property", right=("count", "share"), unbroken=columns)
     for each in answer["deviations"]:
-        close = f"; did you mean {each['close_name']!r}?" if each["close_name"] else ""
         table.add_row(
             each["kind"],
-            plain_text(each["event_name"] or f"({each['target']})"),
-            plain_text(each["property"] or ""),
             f"{each['count']:,}",
             "" if each["share"] is None else share_text(each["share"]),
-            plain_text(each["detail"] + close),
+            _place_and_detail(each),
         )
     out.print(table)
+
+
+def _place_and_detail(deviation: dict[str, Any]) -> Text:
+    place = deviation["event_name"] or f"({deviation['target']})"
+    if deviation["property"]:
+        place += f": {deviation['property']}"
+    close = f"; did you mean {deviation['close_name']!r}?" if deviation["close_name"] else ""
+    return Text("\n").join([plain_text(place), Text(plain_text(deviation["detail"] + close).plain, "dim")])
 
 
 def print_catalog(out: Console, answer: dict[str, Any]) -> None:
     """One line per event; of one event its properties."""
     if not answer["events"]:
-        out.print("No events have come yet." if answer["question"]["event"] is None else "No such event has come.")
+        out.print("No events have come yet.")
     elif answer["question"]["event"] is not None:
         _print_event(out, answer["events"][0])
     else:

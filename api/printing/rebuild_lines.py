@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from api.counts import count_text
 from api.printing.tables import new_table, plain_text
 from api.rebuilding import Rebuilt
 from warehouse.load import LoadReport
@@ -73,7 +74,7 @@ def _verdict(rebuilt: Rebuilt) -> str:
 
 def _print_refused_again(out: Console, rebuilt: Rebuilt) -> None:
     if rebuilt.refused_again:
-        subject = "1 message is" if rebuilt.refused_again == 1 else f"{rebuilt.refused_again:,} messages are"
+        subject = count_text(rebuilt.refused_again, "message is", "messages are")
         out.print(
             f"{subject} refused again by the plan that was in force when they came; run `onepath replay` afterwards.",
             highlight=False,

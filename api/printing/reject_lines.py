@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from api.counts import count_text
 from api.printing.tables import new_table, plain_text
 
 _SUMMARY = ("#", "reason", "protocol", "event", "first (UTC)", "last (UTC)")
@@ -91,23 +92,34 @@ def print_replay(out: Console, report: dict[str, Any], *, server_url: str | None
     still = sum(report["still_rejected"].values())
     verb = "Would send" if report["is_dry_run"] else "Sent"
     out.print(
-        f"{verb} {report['tried']:,} rejects through again: {report['events']:,} events and {report['calls']:,} calls "
-        f"come back, {report['duplicates']:,} are duplicates, {still:,} are still refused.",
+        f"{verb} {count_text(report['tried'], 'reject')} through again: {count_text(report['events'], 'event')} and "
+        f"{count_text(report['calls'], 'call')} come back, "
+        f"{count_text(report['duplicates'], 'is a duplicate', 'are duplicates')}, "
+        f"{count_text(still, 'is', 'are')} still refused.",
         highlight=False,
         soft_wrap=True,
     )
     for reason, count in sorted(report["still_rejected"].items(), key=lambda item: (-item[1], item[0])):
         hint = "  (only its beginning was kept: it cannot come back)" if reason == "body_too_large" else ""
         out.print(plain_text(f"  {count:,} {reason}{hint}"), soft_wrap=True)
-    for name, sentence in _REMARKS.items():
+    for name, (one, many) in _REMARKS.items():
         if report[name]:
-            out.print(plain_text(f"  {report[name]:,} {sentence}"), soft_wrap=True)
+            out.print(plain_text(f"  {count_text(report[name], one, many)}"), soft_wrap=True)
 
 
 _REMARKS = {
-    "resends": "resends accepted meanwhile give way to what came first, and count as duplicates",
-    "gone": "are of log files that are no longer there: they stay rejects",
-    "held": "free an identity, or carry one freed later: only `onepath replay --all` can put them in their place",
+    "resends": (
+        "resend accepted meanwhile gives way to what came first, and counts as a duplicate",
+        "resends accepted meanwhile give way to what came first, and count as duplicates",
+    ),
+    "gone": (
+        "is of a log file that is no longer there: it stays a reject",
+        "are of log files that are no longer there: they stay rejects",
+    ),
+    "held": (
+        "frees an identity, or carries one freed later: only `onepath replay --all` can put it in its place",
+        "free an identity, or carry one freed later: only `onepath replay --all` can put them in their place",
+    ),
 }
 
 
@@ -131,7 +143,8 @@ def _moment(text: str) -> str:
 
 def _print_beginning(out: Console, reject: dict[str, Any]) -> None:
     if reject["original"] is None:
-        shown = f"({reject['original_length']:,} bytes, dropped here to keep the budget; --original reads the log)"
+        length = count_text(reject["original_length"], "byte")
+        shown = f"({length}, dropped here to keep the budget; --original reads the log)"
     else:
         original = " ".join(reject["original"].split())
         shown = original

@@ -11,6 +11,7 @@ import msgspec
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from api.counts import count_text
 from ingest.message import Identity, Message, Reject, message_id
 from ingest.plan.judge import Violation
 from ingest.record import Act
@@ -47,9 +48,8 @@ def to_text(shown: Arrival | Skipped, zone: tzinfo, width: int | None) -> Text:
     A narrow line does without columns and milliseconds, so that the reason of a reject survives the cut.
     """
     if isinstance(shown, Skipped):
-        return Text(
-            f"{shown.requests:,} requests, {shown.messages:,} messages came too fast to be shown", style="yellow"
-        )
+        skipped = f"{count_text(shown.requests, 'request')}, {count_text(shown.messages, 'message')}"
+        return Text(f"{skipped} came too fast to be shown", style="yellow")
     is_narrow = width is not None and width < _WIDE_CELLS
     head, what = _head(shown, zone, is_narrow=is_narrow), shown.what
     if isinstance(what, Reject):

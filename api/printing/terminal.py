@@ -8,6 +8,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
+from api.counts import count_text
 from api.durations import duration_text
 from api.printing.tables import new_table, plain_text, share_text
 from api.settings import Settings
@@ -40,8 +41,8 @@ def warn_of_backlog(backlog: "Backlog | None") -> None:
     """On stderr: what the answer does not hold yet, when no server loads it."""
     if backlog is not None and backlog.record_count:
         Console(stderr=True).print(
-            f"onepath: no server runs, and {backlog.record_count:,} requests ({backlog.byte_count:,} bytes) of the log "
-            "are not loaded yet; `onepath load --once` loads them",
+            f"onepath: no server runs, and {count_text(backlog.record_count, 'request is', 'requests are')} not loaded "
+            f"yet ({count_text(backlog.byte_count, 'byte')} of the log); `onepath load --once` loads what came",
             style="yellow",
             highlight=False,
             soft_wrap=True,
@@ -59,13 +60,10 @@ def warn_of_settings(differing: list[str]) -> None:
         )
 
 
-def warn_of_unknown_events(unknown: dict[str, list[str]]) -> None:
+def warn_of_unknown_events(sentences: list[str]) -> None:
     """On stderr: a misspelt event is no error, but its zeros should not be taken for an answer."""
-    for name, close in unknown.items():
-        hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        Console(stderr=True).print(
-            plain_text(f"onepath: no event is named {name!r}{hint}"), style="yellow", soft_wrap=True
-        )
+    for sentence in sentences:
+        Console(stderr=True).print(plain_text(f"onepath: {sentence}"), style="yellow", soft_wrap=True)
 
 
 def print_load(out: Console, reports: "list[LoadReport]") -> None:
@@ -75,8 +73,8 @@ def print_load(out: Console, reports: "list[LoadReport]") -> None:
     rejects = sum(report.rejects for report in reports)
     requests = sum(report.records for report in reports)
     out.print(
-        f"Loaded {requests:,} requests: {messages - duplicates:,} messages kept, {duplicates:,} duplicates, "
-        f"{rejects:,} rejects.",
+        f"Loaded {count_text(requests, 'request')}: {count_text(messages - duplicates, 'message')} kept, "
+        f"{count_text(duplicates, 'duplicate')}, {count_text(rejects, 'reject')}.",
         highlight=False,
     )
 
@@ -84,7 +82,9 @@ def print_load(out: Console, reports: "list[LoadReport]") -> None:
 def print_refresh(out: Console, report: dict[str, Any]) -> None:
     """What a refresh computed."""
     how = "rebuilt" if report["is_rebuild"] else "refreshed"
-    out.print(f"{how.capitalize()} {report['dates']:,} days of {', '.join(report['marts'])}.", highlight=False)
+    out.print(
+        f"{how.capitalize()} {count_text(report['dates'], 'day')} of {', '.join(report['marts'])}.", highlight=False
+    )
 
 
 def print_rows(out: Console, response: httpx.Response, output: str) -> None:
@@ -199,4 +199,5 @@ def print_doctor(out: Console, settings: Settings, condition: list[tuple[str, st
         out.print(setting, soft_wrap=True)
         out.print(Text(f"    {line.doc}", style="dim"), soft_wrap=True)
     if rest := len(lines) - len(shown):
-        out.print(f"{rest} settings have their default; `onepath doctor --all` shows them too", soft_wrap=True)
+        kept = count_text(rest, "setting has its default", "settings have their default")
+        out.print(f"{kept}; `onepath doctor --all` shows all", soft_wrap=True)

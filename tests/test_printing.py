@@ -1,0 +1,69 @@
+"""What the commands print, on a terminal of 80 columns."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from api.counts import count_text
+from api.printing.plan_tables import print_check
+
+
+@pytest.mark.parametrize(
+    ("count", "words", "text"),
+    [
+        (0, ("event",), "0 events"),
+        (1, ("event",), "1 event"),
+        (2000, ("event",), "2,000 events"),
+        (1, ("request is", "requests are"), "1 request is"),
+        (2, ("request is", "requests are"), "2 requests are"),
+    ],
+)
+def test_a_count_has_its_noun_in_the_right_number(count: int, words: tuple[str, ...], text: str) -> None:
+    assert count_text(count, *words) == text
+
+
+def deviation(kind: str, event_name: str | None, detail: str, **fields: Any) -> dict[str, Any]:
+    """A deviation as the API answers it."""
+    nothing = {"target": "event", "property": None, "count": 1, "share": None, "close_name": None}
+    return nothing | {"kind": kind, "event_name": event_name, "detail": detail} | fields
+
+
+def test_a_check_of_the_plan_reads_well_in_80_columns() -> None:
+    out = Console(width=80, file=StringIO())
+    answer = {
+        "is_as_planned": False,
+        "deviations": [
+            deviation("undeclared_event", "TrialStartd", "from analytics-python", close_name="TrialStarted"),
+            deviation("missing_property", "TrialStarted", "it is required", property="channel", count=1204, share=0.25),
+            deviation("wrong_type", None, "declared number, came as text (7)", target="person", property="grade"),
+            deviation(
+                "undeclared_property",
+                "LessonProgressReported",
+                "text, such as 'watched half of it', 'watched all of it'",
+                property="how_far_the_child_came",
+            ),
+        ],
+    }
+
+    print_check(out, answer)
+
+    assert isinstance(out.file, StringIO)
+    lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line] == [
+        " kind                 count  share  event: property",
+        " " + "─" * 78,
+        " undeclared_event         1         TrialStartd",
+        "                                    from analytics-python; did you mean",
+        "                                    'TrialStarted'?",
+        " missing_property     1,204  25.0%  TrialStarted: channel",
+        "                                    it is required",
+        " wrong_type               1         (person): grade",
+        "                                    declared number, came as text (7)",
+        " undeclared_property      1         LessonProgressReported:",
+        "                                    how_far_the_child_came",
+        "                                    text, such as 'watched half of it',",
+        "                                    'watched all of it'",
+    ]
