@@ -340,6 +340,28 @@ def test_bad_mapping_file_is_refused_in_one_sentence(tmp_path: Path, text: str, 
     assert "\n" not in message
 
 
+def test_every_wrong_path_of_a_mapping_file_is_named_at_once(tmp_path: Path) -> None:
+    text = """
+        messages:
+          - {event_name: Paid, event_at: now, when: {1: is_set}, identities: {k: '$.a['}}
+          - {event_name: Left, items: '$.children[', identities: {k: $.k}}
+    """
+    with pytest.raises(SettingsError) as refused:
+        hooks(tmp_path, crm=text)
+    message = str(refused.value)
+    assert [
+        part.split(" is no ")[0] for part in message.removeprefix(f"{tmp_path}/webhooks/crm.yaml: ").split("; ")
+    ] == [
+        "messages[0].identities.k: '$.a['",
+        "messages[0].when: '1'",
+        "write one such as $.id (of the body) or @.id (of the item)",
+        "messages[0].event_at: 'now'",
+        "write one such as $.id (of the body) or @.id (of the item)",
+        "messages[1].items: '$.children['",
+    ]
+    assert "\n" not in message
+
+
 def test_secret_may_come_from_the_environment_and_only_the_collector_needs_it(tmp_path: Path) -> None:
     text = "signature: {header: X-S, secret_env: CRM_SECRET}\nmessages: [{event_name: A, identities: {k: $.k}}]"
     without = hooks(tmp_path, crm=text)
