@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import Unreadable
-from ingest.protocols.bodies import json_items, json_lines, looks_like_lines, object_members
+from ingest.protocols.splitting import json_items, json_lines, looks_like_lines, object_members
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(['"', "\\", "[{", "]}", ",:"])
 VALUES: st.SearchStrategy[Any] = st.recursive(

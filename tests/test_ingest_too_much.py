@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingest.message import Decoded, Message
-from ingest.protocols.bodies import Item, has_more_values, json_items, looks_like_lines, object_members
 from ingest.protocols.reading import Reader
+from ingest.protocols.splitting import Item, has_more_values, json_items, looks_like_lines, object_members
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 from tests.stories import NOON_US, decoded, device, event, native, post, segment, sensors, tracked
@@ -90,7 +90,7 @@ def test_values_are_counted_outside_of_texts(data: bytes, count: int) -> None:
 
 def test_crowded_body_is_taken_apart_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages of more than a hundred values each, one of them with NaN and one that looks broken."""
-    monkeypatch.setattr("ingest.protocols.bodies._MOST_VALUES", 10_000)
+    monkeypatch.setattr("ingest.protocols.splitting._MOST_VALUES", 10_000)
     item = b'{"a":[' + b'"]",' * 120 + b"1]}"
     texts = [item] * 98 + [b'{"a":NaN}', b'{"a":"\\"]}{"}']
     items, stopped = json_items(b"[" + b",".join(texts) + b"]", 10_000)

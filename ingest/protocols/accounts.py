@@ -12,7 +12,7 @@ import msgspec
 from ingest.errors import Unreadable
 from ingest.identity.rules import AccountType
 from ingest.message import DEFAULT_ACCOUNT_TYPE, Account, Message
-from ingest.protocols.reading import id_text
+from ingest.protocols.values import id_text
 
 ACCOUNTS, ACCOUNT_TYPE, LEAVE = "$accounts", "$account_type", "$leave"
 _GROUP_PROPERTIES = (ACCOUNTS, ACCOUNT_TYPE, LEAVE)

@@ -12,8 +12,11 @@ import msgspec
 from ingest.errors import Unreadable
 from ingest.message import Account, Decoded, Message, PropertyChange, PropertyTarget, Source
 from ingest.protocols.accounts import ACCOUNTS, NamedByGroup, named_beside, read_accounts, read_group
-from ingest.protocols.bodies import Item, json_items, json_lines, looks_like_lines, plain_body, read_struct
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.lenient import read_struct
+from ingest.protocols.reading import Reader
+from ingest.protocols.splitting import Item, json_items, json_lines, looks_like_lines
+from ingest.protocols.unpacking import plain_body
+from ingest.protocols.values import id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.protocols.write_keys import bearer_or_query, with_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings

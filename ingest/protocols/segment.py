@@ -7,8 +7,11 @@ import msgspec
 from ingest.errors import Unreadable
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Account, Decoded, Identity, Message, PropertyChange, Source
 from ingest.protocols.accounts import ACCOUNTS, read_group, take_accounts
-from ingest.protocols.bodies import Item, json_items, lenient_json, object_members, plain_body, read_struct
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
+from ingest.protocols.lenient import lenient_json, read_struct
+from ingest.protocols.reading import Reader
+from ingest.protocols.splitting import Item, json_items, object_members
+from ingest.protocols.unpacking import plain_body
+from ingest.protocols.values import id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.protocols.write_keys import basic_user, query_value, with_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings

@@ -21,9 +21,11 @@ from ingest.message import (
     Source,
 )
 from ingest.protocols.accounts import ACCOUNTS, take_accounts
-from ingest.protocols.bodies import Item, json_items, read_struct
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, with_ip, without_nulls
+from ingest.protocols.lenient import read_struct
+from ingest.protocols.reading import Reader
 from ingest.protocols.sensors_form import SensorsForm, read_form
+from ingest.protocols.splitting import Item, json_items
+from ingest.protocols.values import id_text, read_time, source_of, unique_identities, with_ip, without_nulls
 from ingest.protocols.write_keys import with_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings

@@ -6,7 +6,7 @@ The content type is not looked at; it is as often wrong as right.
 from dataclasses import dataclass
 
 from ingest.errors import Unreadable
-from ingest.protocols.bodies import form_fields, gunzip, maybe_gunzip, unbase64
+from ingest.protocols.unpacking import form_fields, gunzip, maybe_gunzip, unbase64
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 

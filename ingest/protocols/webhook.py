@@ -16,10 +16,13 @@ from ingest.errors import Unreadable
 from ingest.message import Account, Decoded, Identity, Message, PropertyChange
 from ingest.protocols.accounts import ACCOUNTS, Named, read_group, take_accounts
 from ingest.protocols.answers import Answer
-from ingest.protocols.bodies import check_extent, lenient_json, plain_body
 from ingest.protocols.endpoint import RawHeaders
+from ingest.protocols.lenient import lenient_json
 from ingest.protocols.mapping import Constant, MessageMapping, Path, Signature, Value, Webhook
-from ingest.protocols.reading import Reader, id_text, read_time, source_of, unique_identities, without_nulls
+from ingest.protocols.reading import Reader
+from ingest.protocols.splitting import check_extent
+from ingest.protocols.unpacking import plain_body
+from ingest.protocols.values import id_text, read_time, source_of, unique_identities, without_nulls
 from ingest.protocols.write_keys import bearer_or_query, check_write_key
 from ingest.record import Record, Request
 from ingest.settings import DecodeSettings

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from ingest.errors import Unreadable
-from ingest.protocols.bodies import Item
+from ingest.protocols.splitting import Item
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 

@@ -18,8 +18,8 @@ from ingest.errors import LogUnavailable
 from ingest.log.writer import LogWriter
 from ingest.message import Decoded, Protocol
 from ingest.protocols.answers import Answer
-from ingest.protocols.bodies import is_packed, unpack_small
 from ingest.protocols.endpoint import Endpoint, RawHeaders
+from ingest.protocols.unpacking import is_packed, unpack_small
 from ingest.receiving.asgi import HANG_UP, ASGIApp, Receive, Scope, Send
 from ingest.receiving.meters import HUNG_UP, CollectorMeters
 from ingest.receiving.refusals import refusal_to
