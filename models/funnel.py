@@ -4,14 +4,16 @@ Every event of the first step starts an attempt; the subject's deepest attempt s
 """
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
+from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.answers import SqlStatement
 from models.calendar import ALL_TIME, Calendar, Period
-from models.errors import QuestionError, require_choice
+from models.errors import QuestionError
 from models.funnel_sql import build_funnel_query
 from models.matching import Step, SubjectKind
 from models.sql import PropertyColumns
+from models.subjects import Subject
 from warehouse.reader import EventProperty, Snapshot
 
 DAY_S = 24 * 60 * 60
@@ -34,15 +36,21 @@ class FunnelQuestion:
     by: SubjectKind = "person"
     breakdown: str | None = None
     breakdown_limit: int | None = None
+    account_type: str = DEFAULT_ACCOUNT_TYPE
 
     def __post_init__(self) -> None:
-        require_choice("by", self.by, get_args(SubjectKind))
+        Subject(self.by, self.account_type)  # refuses what nobody can be counted by
         if not 1 <= len(self.steps) <= MAX_STEPS:
             raise QuestionError(f"A funnel has 1 to {MAX_STEPS} steps, not {len(self.steps)}.")
         if not 0 < self.conversion_window_s <= MAX_WINDOW_S:
             raise QuestionError(f"conversion_window_s is {self.conversion_window_s!r}: give seconds, more than 0.")
         if self.breakdown_limit is not None and (self.breakdown is None or self.breakdown_limit < 1):
             raise QuestionError("breakdown_limit needs a breakdown and is at least 1.")
+
+    @property
+    def subject(self) -> Subject:
+        """Whose path it asks for."""
+        return Subject(self.by, self.account_type)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ def build_funnel_sql(question: FunnelQuestion, calendar: Calendar, properties: l
         steps=question.steps,
         conversion_window_s=question.conversion_window_s,
         period=question.period,
-        by=question.by,
+        subject=question.subject,
         breakdown=question.breakdown,
         breakdown_limit=question.breakdown_limit,
         calendar=calendar,
@@ -95,6 +103,7 @@ def build_funnel_sql(question: FunnelQuestion, calendar: Calendar, properties: l
 
 def answer_funnel(question: FunnelQuestion, calendar: Calendar, snapshot: Snapshot) -> FunnelAnswer:
     """Ask one snapshot of the warehouse; raises QuestionError when the question cannot be answered as asked."""
+    question.subject.require_known(snapshot)
     sql = build_funnel_sql(question, calendar, snapshot.event_properties())
     rows = snapshot.query(sql).to_pylist()
     return FunnelAnswer(

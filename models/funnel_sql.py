@@ -9,7 +9,7 @@ it in joins and long IN lists.
 from sqlglot import exp
 
 from models.calendar import Calendar, Period
-from models.matching import Step, SubjectKind
+from models.matching import Step
 from models.sql import (
     PropertyColumns,
     any_of,
@@ -18,11 +18,10 @@ from models.sql import (
     period_conditions,
     render,
     select,
-    subject_column,
-    subject_conditions,
     union_all,
     values_table,
 )
+from models.subjects import Subject
 
 
 def build_funnel_query(
@@ -30,15 +29,15 @@ def build_funnel_query(
     steps: tuple[Step, ...],
     conversion_window_s: float,
     period: Period,
-    by: SubjectKind,
+    subject: Subject,
     breakdown: str | None,
     breakdown_limit: int | None,
     calendar: Calendar,
     columns: PropertyColumns,
 ) -> str:
     """The funnel's statement: one row per group and step, largest group first."""
-    matched_events = _matched_events(steps, by, columns)
-    matched_events.where(*period_conditions(period, calendar), *subject_conditions(by), copy=False)
+    matched_events = _matched_events(steps, subject, columns)
+    matched_events.where(*period_conditions(period, calendar), *subject.conditions, copy=False)
     if breakdown is not None:
         value = fragment("coalesce($text, '') as breakdown_value", text=columns.text(breakdown))
         matched_events.select(value, copy=False)
@@ -64,9 +63,11 @@ def _named_steps(steps: tuple[Step, ...]) -> exp.Select:
     return values_table("named_steps", ("step_index", "step_name"), rows)
 
 
-def _matched_events(steps: tuple[Step, ...], by: SubjectKind, columns: PropertyColumns) -> exp.Select:
+def _matched_events(steps: tuple[Step, ...], subject: Subject, columns: PropertyColumns) -> exp.Select:
     """Events that can take a step, each with the steps it can take."""
-    events = select("select $subject as subject_id, event_id, event_at from events", subject=subject_column(by))
+    events = select(
+        "select $subject as subject_id, event_id, event_at from events", subject.tables, subject=subject.column
+    )
     flags = [exp.column(f"is_step_{index}") for index in range(1, len(steps) + 1)]
     for flag, step in zip(flags, steps, strict=True):
         events.select(exp.alias_(matches_any(step.any_of, columns), flag.name), copy=False)

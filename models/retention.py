@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
 
+from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.answers import SqlStatement
 from models.calendar import ALL_TIME, Calendar, Period, TimeUnit
 from models.errors import QuestionError, require_choice
 from models.matching import ANY_EVENT, EventMatch, SubjectKind
 from models.retention_sql import build_retention_query
 from models.sql import PropertyColumns
+from models.subjects import Subject
 from warehouse.reader import EventProperty, Snapshot
 
 RetentionMode = Literal["recurring", "first_time"]
@@ -35,13 +37,19 @@ class RetentionQuestion:
     mode: RetentionMode = "recurring"
     period: Period = ALL_TIME
     by: SubjectKind = "person"
+    account_type: str = DEFAULT_ACCOUNT_TYPE
 
     def __post_init__(self) -> None:
         require_choice("unit", self.unit, get_args(TimeUnit))
         require_choice("mode", self.mode, get_args(RetentionMode))
-        require_choice("by", self.by, get_args(SubjectKind))
+        Subject(self.by, self.account_type)  # refuses what nobody can be counted by
         if not 0 <= self.periods <= MAX_PERIODS:
             raise QuestionError(f"periods is {self.periods}: ask for 0 to {MAX_PERIODS}.")
+
+    @property
+    def subject(self) -> Subject:
+        """Whose path it asks for."""
+        return Subject(self.by, self.account_type)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def build_retention_sql(question: RetentionQuestion, calendar: Calendar, propert
         periods=question.periods,
         first_time=question.mode == "first_time",
         period=question.period,
-        by=question.by,
+        subject=question.subject,
         calendar=calendar,
         columns=PropertyColumns(properties),
     )
@@ -85,6 +93,7 @@ def build_retention_sql(question: RetentionQuestion, calendar: Calendar, propert
 
 def answer_retention(question: RetentionQuestion, calendar: Calendar, snapshot: Snapshot) -> RetentionAnswer:
     """Ask one snapshot of the warehouse; raises QuestionError when the question cannot be answered as asked."""
+    question.subject.require_known(snapshot)
     sql = build_retention_sql(question, calendar, snapshot.event_properties())
     rows = snapshot.query(sql).to_pylist()
     return RetentionAnswer(

@@ -5,7 +5,7 @@ from datetime import date
 from sqlglot import exp
 
 from models.calendar import Calendar, Period, TimeUnit
-from models.matching import EventMatch, SubjectKind
+from models.matching import EventMatch
 from models.sql import (
     PropertyColumns,
     any_of,
@@ -15,10 +15,9 @@ from models.sql import (
     match_condition,
     render,
     select,
-    subject_column,
-    subject_conditions,
     unit_date,
 )
+from models.subjects import Subject
 
 # The same subject is seen once per unit, however many events it has there.
 _ACTIVE_UNITS = """
@@ -110,22 +109,22 @@ def build_retention_query(
     periods: int,
     first_time: bool,
     period: Period,
-    by: SubjectKind,
+    subject: Subject,
     calendar: Calendar,
     columns: PropertyColumns,
 ) -> str:
     """The retention statement: one row per cohort and unit after it, oldest cohort first."""
     first_date, last_date = period.unit_dates(calendar, unit)
     ctes: dict[str, exp.Query] = {
-        "active_units": _active_units(start, returning, unit, by, calendar, columns).where(
+        "active_units": _active_units(start, returning, unit, subject, calendar, columns).where(
             *_whole_unit_conditions(first_date, last_date, unit, calendar), copy=False
         )
     }
     if first_time:
         starts = match_condition(start, columns)
         day = unit_date(exp.column("event_at"), unit, calendar)
-        first_starts = select(_FIRST_STARTS, subject=subject_column(by), unit_date=day, starts=starts)
-        ctes["first_starts"] = first_starts.where(*subject_conditions(by), copy=False)
+        first_starts = select(_FIRST_STARTS, subject.tables, subject=subject.column, unit_date=day, starts=starts)
+        ctes["first_starts"] = first_starts.where(*subject.conditions, copy=False)
     ctes |= {
         "members": select(_COHORT_OF_FIRST_START if first_time else _COHORT_OF_EVERY_START),
         "bounds": _bounds(first_date, last_date, unit, calendar),
@@ -141,18 +140,19 @@ def _active_units(
     start: EventMatch,
     returning: EventMatch,
     unit: TimeUnit,
-    by: SubjectKind,
+    subject: Subject,
     calendar: Calendar,
     columns: PropertyColumns,
 ) -> exp.Select:
     starts, returns = match_condition(start, columns), match_condition(returning, columns)
     return select(
         _ACTIVE_UNITS,
-        subject=subject_column(by),
+        subject.tables,
+        subject=subject.column,
         unit_date=unit_date(exp.column("event_at"), unit, calendar),
         starts=starts,
         returns=returns,
-    ).where(any_of([starts, returns]), *subject_conditions(by), copy=False)
+    ).where(any_of([starts, returns]), *subject.conditions, copy=False)
 
 
 def _whole_unit_conditions(

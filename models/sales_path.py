@@ -4,14 +4,16 @@ Stages need not be walked in order. What counts is the first entry into each, an
 """
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
+from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.answers import SqlStatement
 from models.calendar import ALL_TIME, Calendar, Period
-from models.errors import QuestionError, require_choice
+from models.errors import QuestionError
 from models.matching import Stage, SubjectKind
 from models.sales_path_sql import build_stage_entries_query, build_stage_totals_query
 from models.sql import Absent, PropertyColumns
+from models.subjects import Subject
 from warehouse.reader import EventProperty, Snapshot
 
 MAX_STAGES = 30
@@ -29,9 +31,10 @@ class SalesPathQuestion:
     period: Period = ALL_TIME
     window_s: float | None = None
     by: SubjectKind = "person"
+    account_type: str = DEFAULT_ACCOUNT_TYPE
 
     def __post_init__(self) -> None:
-        require_choice("by", self.by, get_args(SubjectKind))
+        Subject(self.by, self.account_type)  # refuses what nobody can be counted by
         if not 1 <= len(self.stages) <= MAX_STAGES:
             raise QuestionError(f"A sales path has 1 to {MAX_STAGES} stages, not {len(self.stages)}.")
         names = [stage.name for stage in self.stages]
@@ -39,6 +42,11 @@ class SalesPathQuestion:
             raise QuestionError(f"Two stages share a name in {names!r}: give each its own.")
         if self.window_s is not None and not 0 < self.window_s <= MAX_WINDOW_S:
             raise QuestionError(f"window_s is {self.window_s!r}: give seconds, more than 0, or leave it out for none.")
+
+    @property
+    def subject(self) -> Subject:
+        """Whose path it asks for."""
+        return Subject(self.by, self.account_type)
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def build_stage_entries_sql(question: SalesPathQuestion, calendar: Calendar, pro
         stages=question.stages,
         period=question.period,
         window_s=question.window_s,
-        by=question.by,
+        subject=question.subject,
         calendar=calendar,
         columns=PropertyColumns(properties),
     )
@@ -94,7 +102,7 @@ def build_sales_path_sql(
         stages=question.stages,
         period=question.period,
         window_s=question.window_s,
-        by=question.by,
+        subject=question.subject,
         calendar=calendar,
         columns=PropertyColumns(properties, absent=absent),
     )
@@ -107,6 +115,7 @@ def answer_sales_path(
 
     With `absent` "missing", a stage may filter on a property that no event has carried yet.
     """
+    question.subject.require_known(snapshot)
     sql = build_sales_path_sql(question, calendar, snapshot.event_properties(), absent)
     rows: list[dict[str, Any]] = snapshot.query(sql).to_pylist()
     stages = tuple(StageTotals(**row) for row in rows)

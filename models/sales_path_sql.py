@@ -3,7 +3,7 @@
 from sqlglot import exp
 
 from models.calendar import Calendar, Period
-from models.matching import Stage, SubjectKind
+from models.matching import Stage
 from models.sql import (
     PropertyColumns,
     any_of,
@@ -12,11 +12,10 @@ from models.sql import (
     period_conditions,
     render,
     select,
-    subject_column,
-    subject_conditions,
     union_all,
     values_table,
 )
+from models.subjects import Subject
 
 _ENTRIES_OF_STAGE = """
 select subject_id, $index as stage_index, $entered_at as first_entered_at
@@ -100,12 +99,12 @@ def build_stage_entries_query(
     stages: tuple[Stage, ...],
     period: Period,
     window_s: float | None,
-    by: SubjectKind,
+    subject: Subject,
     calendar: Calendar,
     columns: PropertyColumns,
 ) -> str:
     """One row per subject and stage it entered, ordered by both."""
-    ctes = _stage_entries_ctes(stages, period, window_s, by, calendar, columns)
+    ctes = _stage_entries_ctes(stages, period, window_s, subject, calendar, columns)
     return render(ctes, select(_NAMED_ENTRIES), materialized=("first_entries",))
 
 
@@ -114,12 +113,12 @@ def build_stage_totals_query(
     stages: tuple[Stage, ...],
     period: Period,
     window_s: float | None,
-    by: SubjectKind,
+    subject: Subject,
     calendar: Calendar,
     columns: PropertyColumns,
 ) -> str:
     """One row per stage, in order. Who came further than a stage without entering it has skipped it."""
-    ctes = _stage_entries_ctes(stages, period, window_s, by, calendar, columns)
+    ctes = _stage_entries_ctes(stages, period, window_s, subject, calendar, columns)
     ctes["compared_entries"] = select(_COMPARED_ENTRIES)
     ctes["entry_totals"] = select(_ENTRY_TOTALS)
     ctes["reach_totals"] = select(_REACH_TOTALS)
@@ -130,7 +129,7 @@ def _stage_entries_ctes(
     stages: tuple[Stage, ...],
     period: Period,
     window_s: float | None,
-    by: SubjectKind,
+    subject: Subject,
     calendar: Calendar,
     columns: PropertyColumns,
 ) -> dict[str, exp.Query]:
@@ -139,8 +138,8 @@ def _stage_entries_ctes(
     entries = [_entries_of_stage(index) for index, _ in named_stages]
     ctes: dict[str, exp.Query] = {
         "stages": values_table("named_stages", ("stage_index", "stage_name"), named_stages),
-        "stage_events": _stage_events(stages, by, columns).where(
-            *period_conditions(period, calendar), *subject_conditions(by), copy=False
+        "stage_events": _stage_events(stages, subject, columns).where(
+            *period_conditions(period, calendar), *subject.conditions, copy=False
         ),
         "first_entries": _first_entries(len(stages)),
     }
@@ -150,9 +149,9 @@ def _stage_entries_ctes(
     return ctes | {"all_stage_entries": union_all(entries), "stage_entries": in_window}
 
 
-def _stage_events(stages: tuple[Stage, ...], by: SubjectKind, columns: PropertyColumns) -> exp.Select:
+def _stage_events(stages: tuple[Stage, ...], subject: Subject, columns: PropertyColumns) -> exp.Select:
     """Events that enter a stage, each with the stages it enters."""
-    events = select("select $subject as subject_id, event_at from events", subject=subject_column(by))
+    events = select("select $subject as subject_id, event_at from events", subject.tables, subject=subject.column)
     flags = [exp.column(f"is_stage_{index}") for index in range(1, len(stages) + 1)]
     for flag, stage in zip(flags, stages, strict=True):
         events.select(exp.alias_(matches_any(stage.any_of, columns), flag.name), copy=False)

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from models.calendar import Calendar, Period, TimeUnit
 from models.errors import UnknownPropertyError
-from models.matching import EventMatch, Operator, PropertyFilter, Scalar, SubjectKind, wanted_values
+from models.matching import EventMatch, Operator, PropertyFilter, Scalar, wanted_values
 from warehouse.reader import EventProperty
 
 Absent = Literal["refuse", "missing"]
@@ -171,16 +171,6 @@ def _text_of(value: Scalar) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def subject_column(subject: SubjectKind) -> exp.Expr:
-    """The column that says whose path an event belongs to."""
-    return exp.column("account_id" if subject == "account" else "person_id")
-
-
-def subject_conditions(subject: SubjectKind) -> list[exp.Expr]:
-    """Events without an account belong to no account's path; every event has a person."""
-    return [fragment("account_id <> ''")] if subject == "account" else []
 
 
 def period_conditions(period: Period, calendar: Calendar) -> list[exp.Expr]:

@@ -24,6 +24,9 @@ CollectorPort = Annotated[int | None, typer.Option("--collector-port", help="Por
 ServerPort = Annotated[int | None, typer.Option("--server-port", help="Port of the server (8107).")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that receive behind the one port.")]
 By = Annotated[Literal["person", "account"], typer.Option("--by", help="Count persons or accounts.")]
+AccountTypeName = Annotated[
+    str, typer.Option("--account-type", help="With --by account: which accounts, such as school, class or family.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON, its SQL included.")]
 
 out = Console()

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from api.commands.common import AsJson, By, Data, out, settings_to_ask
+from api.commands.common import AccountTypeName, AsJson, By, Data, out, settings_to_ask
 from api.durations import parse_duration
+from ingest.message import DEFAULT_ACCOUNT_TYPE
 
 commands = typer.Typer()
 
@@ -39,6 +40,7 @@ def funnel(
     steps: Annotated[list[str], typer.Argument(help="Event names, in order.")],
     window: Annotated[str, typer.Option("--window", help="Conversion window, such as 14d, 36h or 30m.")] = "14d",
     by: By = "person",
+    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
     breakdown: Annotated[str | None, typer.Option("--breakdown", help="Split by this event property.")] = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -50,6 +52,7 @@ def funnel(
         "steps": [{"any_of": [{"event": step}]} for step in steps],
         "conversion_window_s": parse_duration(window),
         "by": by,
+        "account_type": account_type,
         "breakdown": breakdown,
     }
     _answer("funnel", question, data, as_json, terminal.print_funnel, events=steps)
@@ -68,6 +71,7 @@ def retention(
         typer.Option("--mode", help="In every period with a start event, or only the first ever."),
     ] = "first_time",
     by: By = "person",
+    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -81,6 +85,7 @@ def retention(
         "periods": periods,
         "mode": mode,
         "by": by,
+        "account_type": account_type,
     }
     events = [event for event in (start, returning) if event is not None]
     _answer("retention", question, data, as_json, terminal.print_retention, events)
@@ -89,6 +94,7 @@ def retention(
 @commands.command("sales-path")
 def sales_path(
     by: By = "person",
+    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
     window: Annotated[
         str | None, typer.Option("--window", help="Count entries within this time of the first; none by default.")
     ] = None,
@@ -98,7 +104,7 @@ def sales_path(
     """How far persons or accounts came along the stages of the sales path."""
     from api.printing import terminal
 
-    question = {"by": by, "window_s": parse_duration(window) if window else None}
+    question = {"by": by, "account_type": account_type, "window_s": parse_duration(window) if window else None}
     _answer("sales-path", question, data, as_json, terminal.print_sales_path)
 
 

@@ -19,6 +19,7 @@ from api.routes.projects import known_project
 from api.services.loading import LoadingStatus
 from api.settings import Settings
 from ingest.errors import IngestError
+from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.calendar import ALL_TIME, Calendar, Period
 from models.errors import QuestionError
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
@@ -55,6 +56,7 @@ class SalesPathRequest:
     period: Period = ALL_TIME
     window_s: float | None = None
     stages: tuple[Stage, ...] | None = None
+    account_type: str = DEFAULT_ACCOUNT_TYPE
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,7 @@ def to_question(request: SalesPathRequest, settings: Settings) -> SalesPathQuest
         period=request.period,
         window_s=request.window_s,
         by=request.by,
+        account_type=request.account_type,
     )
 
 

@@ -1,0 +1,90 @@
+"""Questions by accounts of a type: a family walks the path that none of its persons walks alone."""
+
+from pathlib import Path
+
+import pytest
+
+from models.calendar import Calendar
+from models.errors import QuestionError
+from models.funnel import FunnelQuestion, answer_funnel
+from models.matching import Stage, Step
+from models.retention import RetentionQuestion, answer_retention
+from models.sales_path import SalesPathQuestion, answer_sales_path, build_stage_entries_sql
+from tests.account_stories import day, told_either_way
+from tests.stories import device, event, login, mobile, native, rows
+from warehouse.warehouse import Warehouse
+
+CALENDAR = Calendar("Asia/Shanghai")
+MOTHER = {**mobile("138"), "$identity_mp_openid": "wx-1"}
+AN, BO, TABLET = login("an"), login("bo"), device("tablet")
+PATH = tuple(Stage.of(name, name) for name in ("reach", "trial", "sign", "pay", "routine_use"))
+FAMILY = {"accounts": {"family": "F1"}}
+
+
+@pytest.fixture
+def family(tmp_path: Path) -> Warehouse:
+    """The mother pays in WeChat; two children with logins of their own learn on one tablet."""
+    return told_either_way(
+        tmp_path,
+        native(event("reach", mobile("138"), day(1))),
+        native({**event("sign", MOTHER, day(3)), **FAMILY}),
+        native(event("pay", {"$identity_mp_openid": "wx-1"}, day(4))),
+        native(event("trial", TABLET, day(2))),
+        native({**event("log in", {**AN, **TABLET}, day(5)), **FAMILY}),
+        native({**event("routine_use", {**BO, **TABLET}, day(6)), **FAMILY}),
+        native(event("routine_use", TABLET, day(7))),
+    )
+
+
+def test_payer_and_learners_stay_three_persons_of_one_family(family: Warehouse) -> None:
+    assert rows(family, "select count(*) from persons") == [(3,)]
+    assert rows(family, "select outcome from identity_links where right_identity_value = 'bo'") == [("refused",)]
+    of_the_tablet = "select person_id from events where event_name = 'trial'"
+    assert rows(family, f"select identity_value from identities where person_id in ({of_the_tablet}) order by all") == [
+        ("an",),
+        ("tablet",),
+    ]
+    assert rows(family, "select account_type, account_id, person_count from accounts") == [("family", "F1", 3)]
+    assert rows(family, "select event_name, account_id from account_events order by all") == [
+        (name, "F1") for name in ("log in", "pay", "reach", "routine_use", "routine_use", "sign", "trial")
+    ]
+
+
+def test_the_path_of_the_family_is_complete_though_no_persons_is(family: Warehouse) -> None:
+    with family.snapshot() as snapshot:
+        persons = answer_sales_path(SalesPathQuestion(PATH), CALENDAR, snapshot)
+        entries = snapshot.query(build_stage_entries_sql(persons.question, CALENDAR, snapshot.event_properties()))
+        families = answer_sales_path(SalesPathQuestion(PATH, by="account", account_type="family"), CALENDAR, snapshot)
+        schools = answer_sales_path(SalesPathQuestion(PATH, by="account"), CALENDAR, snapshot)
+    stages_of: dict[str, set[str]] = {}
+    for entry in entries.to_pylist():
+        stages_of.setdefault(str(entry["subject_id"]), set()).add(entry["stage_name"])
+    assert families.subject_count == 1
+    assert [stage.entered for stage in families.stages] == [1, 1, 1, 1, 1]
+    assert [stage.skipped for stage in families.stages] == [0, 0, 0, 0, 0]
+    assert [stage.entered for stage in persons.stages] == [1, 1, 1, 1, 2]
+    assert sorted(stages_of.values(), key=sorted) == [
+        {"pay", "reach", "sign"},
+        {"routine_use"},
+        {"routine_use", "trial"},
+    ]
+    assert schools.subject_count == 0
+
+
+def test_funnel_and_retention_of_families(family: Warehouse) -> None:
+    steps = (Step.of("reach"), Step.of("pay"), Step.of("routine_use"))
+    with family.snapshot() as snapshot:
+        [walked] = answer_funnel(FunnelQuestion(steps, by="account", account_type="family"), CALENDAR, snapshot).groups
+        cohorts = answer_retention(
+            RetentionQuestion(periods=1, by="account", account_type="family", mode="first_time"), CALENDAR, snapshot
+        ).cohorts
+    assert [step.count for step in walked.steps] == [1, 1, 1]
+    assert (cohorts[0].cohort_size, cohorts[0].retained_counts) == (1, (1, 1))
+
+
+def test_a_type_that_nobody_has_is_told_with_those_there_are(family: Warehouse) -> None:
+    with family.snapshot() as snapshot, pytest.raises(QuestionError) as refused:
+        answer_sales_path(SalesPathQuestion(PATH, by="account", account_type="famly"), CALENDAR, snapshot)
+    assert str(refused.value) == "No account has the type 'famly'; types seen so far: 'family'."
+    with pytest.raises(QuestionError, match="ask by 'account'"):
+        FunnelQuestion((Step.of("reach"),), account_type="family")
