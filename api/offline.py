@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from api.asking import Ask, checked
 from api.backlog import Backlog, measure_backlog
 from api.loaded_settings import write_loaded_settings
+from api.routes.accounts import create_accounts
 from api.routes.endpoints import create_api
 from api.routes.planning import create_planning
 from api.routes.replaying import create_replaying
@@ -77,6 +78,7 @@ def answers_of_folder(settings: Settings) -> Iterator[tuple[Ask, Backlog]]:
         server = OfflineServer(settings, warehouse)
         app = create_api(server, _no_lifespan)
         app.include_router(create_planning(server))
+        app.include_router(create_accounts(server))
         app.include_router(create_replaying(server))
         yield _ask_in_process(app), backlog
 

@@ -133,6 +133,7 @@ def test_every_command_endpoint_view_mart_and_reject_reason_is_documented() -> N
         "plan",
         "plan/check",
         "plan/draft",
+        "account",
     ):
         assert f"/api/v1/projects/{{project}}/{path}" in text, f"endpoint {path}"
     for folder in ("views", "marts"):

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from api.board.pages import create_board
 from api.loaded_settings import differing_settings, write_loaded_settings
+from api.routes.accounts import create_accounts
 from api.routes.endpoints import create_api
 from api.routes.planning import create_planning
 from api.routes.replaying import create_replaying
@@ -127,6 +128,7 @@ def create_server(settings: Settings, observe: Callable[[LoadStage], None] = lam
     app = create_api(server, lifespan)
     app.include_router(create_board(server))
     app.include_router(create_planning(server))
+    app.include_router(create_accounts(server))
     app.include_router(create_replaying(server))
     app.include_router(create_tailing(settings, stopping.is_set))
     app.include_router(create_readiness(server, system_clock_us))
