@@ -63,7 +63,7 @@ def test_members_come_and_go(house: House) -> None:
 def test_a_merge_is_looked_at_made_and_taken_back(house: House) -> None:
     merge = ("account", "merge", "account", "S-1", "S1")
     foretold = house.cli(*merge, "--dry-run").stdout
-    assert foretold == "1 person, 1 membership and 1 event of account S-1 would count for S1.\n"
+    assert foretold == "1 member, 1 membership and 1 event of account S-1 would count for S1.\n"
     assert shown(house, "account", "S1")["event_count"] == 1
     assert house.cli(*merge).returncode == 0
     assert house.cli("account", "rename", "account", "S1", "No. 1").returncode == 0

@@ -133,6 +133,7 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
         *("funnel", "retention", "sales-path", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
         *("rejects", "rejects/summary", "rejects/original", "replay", "plan", "plan/check", "plan/draft"),
+        "account",
     }
     native = httpx.get(f"{house.collector}/openapi.json").json()["paths"]["/events"]["post"]
     assert "identities" in json.dumps(native)

@@ -34,7 +34,8 @@ def print_account(out: Console, answer: dict[str, Any]) -> None:
         table.add_row(each["person_id"], _moment(each["joined_at"]), _moment(each["left_at"]))
     out.print(table)
     if answer["membership_count"] > len(answer["memberships"]):
-        out.print(f"{count_text(answer['membership_count'], 'membership')} in all; --limit lists more.", highlight=False)
+        in_all = count_text(answer["membership_count"], "membership")
+        out.print(f"{in_all} in all; --limit lists more.", highlight=False)
 
 
 def print_merge(out: Console, answer: dict[str, Any], into_id: str) -> None:
@@ -44,10 +45,10 @@ def print_merge(out: Console, answer: dict[str, Any], into_id: str) -> None:
         now = answer["merged_into"]
         text = f"{account_type} {account_id} counts for {now} already; a merge would point it at {into_id}."
     else:
-        text = (
-            f"{count_text(answer['member_count'], 'person')}, {count_text(answer['membership_count'], 'membership')} "
-            f"and {count_text(answer['event_count'], 'event')} of {account_type} {account_id} would count for {into_id}."
+        persons, memberships, events = (
+            count_text(answer[f"{what}_count"], what) for what in ("member", "membership", "event")
         )
+        text = f"{persons}, {memberships} and {events} of {account_type} {account_id} would count for {into_id}."
     out.print(plain_text(text), soft_wrap=True)
 
 
