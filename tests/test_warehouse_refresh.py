@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ingest.account_acts import ADD_MEMBER, END_MEMBER
 from ingest.record import Act, Request
+from tests.account_stories import member, merge, unmerge
 from tests.stories import (
     NOON,
     NOON_US,
@@ -106,6 +108,34 @@ def test_joining_an_account_later_dates_its_past(tmp_path: Path) -> None:
     assert months.entered("account", "reach") == []
     months.then(native({"record_type": "group", "identities": device("d1"), "account_id": "school-1"}))
     assert months.entered("account", "reach") == [("2026-11-01", 1)]
+
+
+def test_one_school_under_two_ids_enters_a_stage_once(tmp_path: Path) -> None:
+    months = Months(tmp_path)
+    months.then(
+        native(event("reach", login("li"), day(1), account_id="S1")),
+        native(event("reach", login("wang"), NOON, account_id="S-1")),
+    )
+    assert months.entered("account", "reach") == [("2026-11-01", 1), ("2026-11-02", 1)]
+    months.then(merge("S-1", "S1"))
+    assert months.entered("account", "reach") == [("2026-11-01", 1)]
+    months.then(unmerge("S-1"))
+    assert months.entered("account", "reach") == [("2026-11-01", 1), ("2026-11-02", 1)]
+
+
+def test_what_a_person_did_after_leaving_is_not_the_schools(tmp_path: Path) -> None:
+    """Support learns only later that Li had left before paying, and later still that it was the wrong school."""
+    months = Months(tmp_path)
+    months.then(
+        native(event("reach", login("li"), day(1) - timedelta(days=3), account_id="S1")),
+        native(event("pay", login("li"), day(1))),
+    )
+    assert months.entered("account", "pay") == [("2026-11-01", 1)]
+    months.then(member(END_MEMBER, login("li"), "account", "S1", day(1) - timedelta(days=1)))
+    assert months.entered("account", "pay") == []
+    months.then(member(ADD_MEMBER, login("li"), "account", "S2", day(1)))
+    assert months.entered("account", "pay") == [("2026-11-01", 1)]
+    assert rows(months.warehouse, "select account_id from events where event_name = 'pay'") == [("S2",)]
 
 
 def test_only_touched_days_are_computed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingest.errors import Unreadable
-from ingest.identity.rules import AccountType
+from ingest.identity.rules import DEFAULT_ACCOUNT_TYPES, AccountType
 from ingest.message import DEFAULT_ACCOUNT_TYPE, Account, Message
 from ingest.protocols.values import id_text
 
@@ -90,6 +90,11 @@ def named_beside(account_id: str | None, accounts: Iterable[Account]) -> Named:
         elif account not in others:
             others.append(account)
     return Named(account_id, tuple(others))
+
+
+def with_accounts(messages: list[Message], types: Sequence[AccountType]) -> list[Message]:
+    """The messages of a record with the accounts that their properties name; what the default types say was read."""
+    return messages if types == DEFAULT_ACCOUNT_TYPES else [accounts_of(each, types) for each in messages]
 
 
 def accounts_of(message: Message, types: Sequence[AccountType]) -> Message:
