@@ -44,6 +44,7 @@ VIEWS = (
     "acts",
     "event_properties",
     "plan_violations",
+    "property_history",
     "property_values",
     "memberships",
     "account_events",
@@ -127,6 +128,11 @@ SEGMENT_CALL = {
     "timestamp": NOON.isoformat(),
     "messageId": "m1",
 }
+
+
+def profile(operation: str, at_ms: int = NOON_MS, who: str = "d1", **properties: Any) -> Json:
+    """A profile call of a Sensors client."""
+    return {"type": f"profile_{operation}", "distinct_id": who, "time": at_ms, "properties": properties}
 
 
 # Requests

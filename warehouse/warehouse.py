@@ -22,7 +22,7 @@ from warehouse.statements import list_statements, read_statement, with_literals
 
 IN_MEMORY = ":memory:"
 # Views that others are built on come first.
-_FIRST_VIEWS = ["views/property_values"]
+_FIRST_VIEWS = ["views/property_history", "views/property_values"]
 
 
 class Warehouse:

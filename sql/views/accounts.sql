@@ -99,14 +99,14 @@ members as (
 properties_of_accounts as (
     select
         target,
-        target_id,
+        account_id,
         cast(to_json(map_from_entries(list((property_name, value) order by property_name))) as varchar) as properties,
         any_value(value ->> '$') filter (where property_name = 'name') as name,
     from property_values
     where target <> 'person'
     group by
         target,
-        target_id
+        account_id
 ),
 
 given_names as (
@@ -139,7 +139,7 @@ left join members
     and seen_accounts.account_id = members.account_id
 left join properties_of_accounts
     on seen_accounts.account_type = properties_of_accounts.target
-    and seen_accounts.account_id = properties_of_accounts.target_id
+    and seen_accounts.account_id = properties_of_accounts.account_id
 left join given_names
     on seen_accounts.account_type = given_names.account_type
     and seen_accounts.account_id = given_names.account_id

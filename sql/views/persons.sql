@@ -14,11 +14,11 @@ with members as (
 
 properties_of_persons as (
     select
-        target_id,
+        person_id,
         cast(to_json(map_from_entries(list((property_name, value) order by property_name))) as varchar) as properties,
     from property_values
     where target = 'person'
-    group by target_id
+    group by person_id
 )
 
 select
@@ -34,4 +34,4 @@ left join store.account_spans as spans
     and spans.account_type = 'account'
     and spans.until_at = timestamp 'infinity'
 left join properties_of_persons
-    on cast(members.person_id as varchar) = properties_of_persons.target_id
+    on members.person_id = properties_of_persons.person_id
