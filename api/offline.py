@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.asking import Ask, checked
 from api.backlog import Backlog, measure_backlog
+from api.forgetting import open_warehouse
 from api.loaded_settings import write_loaded_settings
 from api.routes.accounts import create_accounts
 from api.routes.endpoints import create_api
@@ -47,12 +48,8 @@ class OfflineServer:
 @contextmanager
 def open_offline(settings: Settings) -> Iterator[Warehouse]:
     """The warehouse of the folder. Raises `WarehouseInUse` while a server runs."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    warehouse = Warehouse(settings.warehouse_path, settings.project.project, settings.warehouse)
-    try:
+    with closing(open_warehouse(settings)) as warehouse:
         yield warehouse
-    finally:
-        warehouse.close()
 
 
 def load_once(settings: Settings) -> list[LoadReport]:

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from api.asking import running_server
+from api.erasing import erase_from_log
 from api.errors import ApiError
 from api.loaded_settings import write_loaded_settings
 from api.rejudging import refused_again, send_through_again
 from api.services.refreshing import refresh_project
 from api.settings import Settings
+from ingest.erasure.deletions import fingerprint, read_deletions
 from warehouse.comparing import ViewComparison, compare_warehouses
 from warehouse.decoder import DecoderProcess
+from warehouse.forgetting import remember_deletions
 from warehouse.rebuild import Progress, build_fresh, fresh_path, remove_warehouse, swap_in
 from warehouse.warehouse import Warehouse
 
@@ -47,8 +50,13 @@ def _is_equal(comparisons: list[ViewComparison]) -> bool:
     return all(not (each.only_old or each.only_new) for each in comparisons)
 
 
-def rebuild_warehouse(settings: Settings, progress: Progress, *, is_check: bool, keep: bool) -> Rebuilt:
-    """Rebuild from the log and compare; then swap, unless it is only a check. Raises `ApiError` while a server runs."""
+def rebuild_warehouse(
+    settings: Settings, progress: Progress, *, is_check: bool, keep: bool, send_again: bool = False
+) -> Rebuilt:
+    """Rebuild from the log and compare; then swap, unless it is only a check. Raises `ApiError` while a server runs.
+
+    With `send_again` what came back under a later plan than its own comes back in the rebuilt warehouse, too.
+    """
     url = running_server(settings)
     if url is not None:
         raise ApiError(f"the server at {url} has {settings.data} open; stop it, then replay the whole log")
@@ -56,11 +64,13 @@ def rebuild_warehouse(settings: Settings, progress: Progress, *, is_check: bool,
     with _old_warehouse(settings) as old:
         if old is not None:
             refresh_project(old, settings)
+        deletions = fingerprint(read_deletions(settings.log_folder)) if is_check else erase_from_log(settings).deletions
         fresh = _build(settings, progress)
         try:
+            remember_deletions(fresh, deletions)
             refresh_project(fresh, settings)
             rebuilt = _compared(old, fresh)
-            if is_check and old is not None and rebuilt.refused_again:
+            if (is_check or send_again) and old is not None and rebuilt.refused_again:
                 rebuilt = _replayed(old, fresh, settings, rebuilt)
             fresh.checkpoint()
         except BaseException:
@@ -107,7 +117,7 @@ def _compared(old: Warehouse | None, fresh: Warehouse) -> Rebuilt:
 
 
 def _replayed(old: Warehouse, fresh: Warehouse, settings: Settings, rebuilt: Rebuilt) -> Rebuilt:
-    """Compare once more after a replay in the fresh warehouse, which a check throws away."""
+    """Compare once more after a replay in the fresh warehouse."""
     send_through_again(fresh, settings, refused_again(old, fresh))
     return replace(rebuilt, after_replay=compare_warehouses(old, fresh))
 

@@ -4,6 +4,7 @@ An act is on disk when `append_act` returns, so whoever loads the log, now or ag
 """
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.errors import LogInUse
@@ -21,9 +22,15 @@ def append_act(log: Path, act: Act, patience_s: float = _PATIENCE_S) -> int:
     Another process may be writing an act of its own: that takes milliseconds, and is waited for. Raises `LogInUse` when
     it takes longer, and `LogUnavailable` when the disk refuses.
     """
+    return append_acts(log, [act], patience_s)
+
+
+def append_acts(log: Path, acts: Sequence[Act], patience_s: float = _PATIENCE_S) -> int:
+    """As `append_act`, for several in their order."""
     writer = _open_patiently(log, patience_s)
     try:
-        writer.append(act)
+        for act in acts:
+            writer.append(act)
         return writer.now_us()
     finally:
         writer.close()

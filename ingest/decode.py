@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 
 from ingest.account_acts import ACCOUNT_ACTS, check_account_act
+from ingest.erasure.deletions import DELETE_PERSON, read_deletion
+from ingest.erasure.remaining import decode_remaining
 from ingest.errors import PlanError, Unreadable
 from ingest.message import Decoded, Protocol, Reject
 from ingest.plan.plan import SET_PLAN
@@ -34,7 +36,7 @@ logger = logging.getLogger("onepath.decode")
 FamilyDecoder = Callable[[Record, Request, DecodeSettings], Decoded]
 
 # Acts that `warehouse` knows how to apply; the log keeps any, so that an older log can be read by a newer Onepath.
-KNOWN_ACTS = frozenset({"retract_link", SET_PLAN, *ACCOUNT_ACTS})
+KNOWN_ACTS = frozenset({"retract_link", SET_PLAN, DELETE_PERSON, *ACCOUNT_ACTS})
 
 
 def find_endpoint(path: str) -> Endpoint | None:
@@ -59,9 +61,15 @@ def recognise(path: str) -> Protocol | None:
 
 
 def decode(record: Record, settings: DecodeSettings) -> Decoded:
-    """The messages and rejects of one record; an act of an operator has neither, unless nobody knows it."""
+    """The messages and rejects of one record; an act of an operator has neither, unless it cannot be read."""
     if record.act is not None:
         return _check_act(record, settings)
+    if record.erased is not None:
+        return decode_remaining(record, record.erased, lambda: _decode_request(record, settings))
+    return _decode_request(record, settings)
+
+
+def _decode_request(record: Record, settings: DecodeSettings) -> Decoded:
     request = record.request
     assert request is not None, "a record holds a request or an act"
     protocol = recognise(request.path)
@@ -104,6 +112,8 @@ def _look_whether_it_opens(record: Record, settings: DecodeSettings) -> Decoded:
 
 def refuse_undecoded(record: Record, settings: DecodeSettings) -> Decoded:
     """A record that kills the process which decodes it, as one reject: nothing of it is looked into."""
+    if record.erased is not None:  # what is left of it was decoded when it was erased
+        return decode(record, settings)
     if record.request is not None:
         protocol, original = recognise(record.request.path) or "onepath", record.request.body
     else:
@@ -151,6 +161,11 @@ def _check_act(record: Record, settings: DecodeSettings) -> Decoded:
     elif (fault := check_account_act(record.act.act, record.act.details)) is not None:
         refusal = Unreadable("unreadable_message", f"{record.act.act}: {fault}")
         reader.refuse(refusal, repr(record.act.details).encode())
+    elif record.act.act == DELETE_PERSON:
+        try:
+            read_deletion(record.act.details)
+        except Unreadable as refusal:
+            reader.refuse(refusal, repr(record.act.details).encode())
     return reader.decoded
 
 

@@ -10,6 +10,7 @@ IngestError
 ├── PlanError              final: a tracking plan is not written as one is; the message names the places
 ├── IdentityRulesError     final: identity rules are not written as such, or go back to a narrower scheme
 ├── MappingError           final: a webhook's mapping names no JSON path
+├── CannotErase            final: a request of several persons cannot be taken apart
 └── UntrustedProxies       final: the setting trusted_proxies names no addresses
 """
 
@@ -102,3 +103,7 @@ class MappingError(IngestError):
 
 class UntrustedProxies(IngestError):
     """The setting trusted_proxies holds something that is neither an address nor a range of them."""
+
+
+class CannotErase(IngestError):
+    """A request that holds messages of several persons cannot be taken apart, so that one of them could be erased."""

@@ -48,8 +48,18 @@ class Act(msgspec.Struct, array_like=True, frozen=True):
     details: dict[str, Any]
 
 
+class Erased(msgspec.Struct, array_like=True, frozen=True):
+    """What was erased of a record (ADR 0014): the indexes of its messages and rejects; none when all of it is gone.
+
+    Where the body could not be taken apart, `kept` is what the rest of it decoded to, as JSON.
+    """
+
+    indexes: tuple[int, ...] = ()
+    kept: bytes | None = None
+
+
 class Record(msgspec.Struct, array_like=True, frozen=True):
-    """One entry of the log. Exactly one of `request` and `act` is set.
+    """One entry of the log. Exactly one of `request` and `act` is set, but where something was `erased`.
 
     `received_at_us` is microseconds since 1970 UTC and grows strictly within a stream.
     """
@@ -57,6 +67,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     received_at_us: int
     request: Request | None = None
     act: Act | None = None
+    erased: Erased | None = None
 
     @property
     def received_at(self) -> datetime:

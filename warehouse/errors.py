@@ -6,6 +6,7 @@ WarehouseError
 ├── SchemaTooNew        final: a later Onepath wrote this file
 ├── DecoderDied         retryable: the decoder process ended twice on the same batch
 ├── WriteFailed         retryable: a transaction was undone; nothing of it remains
+├── NoSuchPerson        final: nobody, or more than one, is named so
 ├── BadSql              final: the statement is wrong or not allowed; the message says why
 └── QueryTimeout        retryable with a smaller question or a larger limit
 """
@@ -33,6 +34,10 @@ class DecoderDied(WarehouseError):
 
 class WriteFailed(WarehouseError):
     """A transaction was undone; nothing of it remains, and it can be tried again."""
+
+
+class NoSuchPerson(WarehouseError):
+    """Nobody is named so, or more than one person is; the message says how to find one."""
 
 
 class BadSql(WarehouseError):

@@ -14,6 +14,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from api.board.pages import create_board
+from api.forgetting import open_warehouse
 from api.loaded_settings import differing_settings, write_loaded_settings
 from api.routes.accounts import create_accounts
 from api.routes.endpoints import create_api
@@ -33,7 +34,6 @@ from ingest.receiving.asgi import ASGIApp
 from warehouse.decoder import DecoderProcess
 from warehouse.load import Loader, LoadStage
 from warehouse.refresh import RefreshReport, has_touched
-from warehouse.warehouse import Warehouse
 
 logger = logging.getLogger("onepath.server")
 
@@ -43,8 +43,7 @@ class Server:
 
     def __init__(self, settings: Settings, observe: Callable[[LoadStage], None] = lambda _stage: None) -> None:
         self.settings = settings
-        settings.data.mkdir(parents=True, exist_ok=True)
-        self.warehouse = Warehouse(settings.warehouse_path, settings.project.project, settings.warehouse)
+        self.warehouse = open_warehouse(settings)
         for clause in differing_settings(settings):
             logger.warning("%s; it applies to what is loaded from now on", clause)
         write_loaded_settings(settings)

@@ -17,7 +17,8 @@ import msgspec
 from ingest.errors import LogDamaged, LogUnreadable
 from ingest.log.frame import Frame, FrameKind
 from ingest.log.frame_file import CHUNK_BYTES, Broken, FrameFile
-from ingest.record import Damage, Position, Record, decode_arrival_us, decode_record
+from ingest.log.rewritten import read_record, rewritten_arrival_us
+from ingest.record import Damage, Position, Record, decode_arrival_us
 
 SEALED_SUFFIX = ".log"
 OPEN_SUFFIX = ".open"
@@ -25,7 +26,9 @@ TORN_SUFFIX = ".torn"
 # An offset behind every byte: nothing more is read from this file. Damage that reaches to the end of a file ends here,
 # so that it is reported once.
 FILE_END = 1 << 40
+_FIRST_BYTES = 4096
 _FILE_NAME = re.compile(r"\d{12}\.(open|log)")
+RECORD_KINDS = frozenset({FrameKind.RECORD, FrameKind.REWRITTEN})
 
 
 class Opening(msgspec.Struct, array_like=True, frozen=True):
@@ -48,6 +51,10 @@ def arrival_us(frame: Frame) -> int:
     try:
         if frame.kind is FrameKind.RECORD:
             return decode_arrival_us(frame.payload)
+        if frame.kind is FrameKind.REWRITTEN:
+            return rewritten_arrival_us(frame)
+        if frame.kind is FrameKind.MOVED:
+            return 0
         if frame.kind is FrameKind.OPENING:
             return msgspec.msgpack.decode(frame.payload, type=Opening).opened_at_us
         return msgspec.msgpack.decode(frame.payload, type=Seal).last_received_at_us
@@ -128,7 +135,7 @@ def read_records(log: Path, stream: str, file: int, offset: int, max_bytes: int)
         if log_file.number < next_number:
             continue
         start = offset if log_file.number == file else 0
-        with _open_file(log_file) as frames:
+        with open_log_file(log_file) as frames:
             reader = _FileReader(log_file, frames)
             if log_file.number > next_number:
                 yield reader.gap_before(next_number, offset if next_number == file else 0)
@@ -144,7 +151,7 @@ def read_records(log: Path, stream: str, file: int, offset: int, max_bytes: int)
 
 def last_end(log_file: LogFile) -> int:
     """Where reading goes on behind the last record of a file; cheap however large it is. Raises `LogUnreadable`."""
-    with _open_file(log_file) as frames:
+    with open_log_file(log_file) as frames:
         return frames.last_end()
 
 
@@ -152,6 +159,17 @@ def entry_bytes(entry: Entry) -> int:
     """How much of the log an entry takes."""
     position, end, what = entry
     return what.length if isinstance(what, Damage) else end - position.offset
+
+
+def first_arrival_us(log_file: LogFile) -> int | None:
+    """When the first record of a file arrived; None when it holds none yet, 0 where damage comes before it."""
+    with open_log_file(log_file) as frames:
+        for found in frames.frames(0, _FIRST_BYTES):
+            if isinstance(found, Broken):
+                return 0 if found.following is not None or log_file.is_sealed else None
+            if found.kind in RECORD_KINDS:
+                return arrival_us(found)
+    return None
 
 
 class _FileReader:
@@ -180,9 +198,9 @@ class _FileReader:
                 if found.following is None:
                     break
                 if not self._arrived_us and not start:  # nothing was read before: what comes next must tell
-                    self._arrived_us = arrival_us(found.following) - (found.following.kind is FrameKind.RECORD)
+                    self._arrived_us = arrival_us(found.following) - (found.following.kind in RECORD_KINDS)
                 yield self._broken(found)
-            elif found.kind is FrameKind.RECORD:
+            elif found.kind in RECORD_KINDS:
                 yield self._record(found)
             elif found.kind is FrameKind.SEAL and found.end == self._frames.size:
                 self.is_finished = True
@@ -193,7 +211,7 @@ class _FileReader:
     def _record(self, frame: Frame) -> Entry:
         position = Position(self._stream, self._number, frame.offset)
         try:
-            record = decode_record(frame.payload)
+            record = read_record(frame, self._frames)
         except msgspec.DecodeError as error:
             why = f"{self._name}: the frame at offset {frame.offset} is whole, but holds no record: {error}"
             return position, frame.end, self._damage(frame.offset, frame.end, why)
@@ -229,10 +247,11 @@ class _FileReader:
         return Damage(length, detail, digest.hexdigest(), self._arrived_us)
 
 
-def _open_file(log_file: LogFile) -> FrameFile:
+def open_log_file(log_file: LogFile) -> FrameFile:
+    """A listed file, which the collector may have sealed (and so renamed) since. Raises `LogUnreadable`."""
     try:
         return FrameFile(log_file.path)
-    except FileNotFoundError:  # the collector may seal the file, which renames it, after it was listed
+    except FileNotFoundError:
         try:
             return FrameFile(log_file.path.with_suffix(SEALED_SUFFIX))
         except FileNotFoundError as error:

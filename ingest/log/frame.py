@@ -30,6 +30,8 @@ class FrameKind(IntEnum):
     OPENING = 1
     RECORD = 2
     SEAL = 3
+    REWRITTEN = 4
+    MOVED = 5
 
 
 _KINDS = {int(kind): kind for kind in FrameKind}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.log.files import SEALED_SUFFIX, TORN_SUFFIX, Seal, arrival_us, sync_folder
+from ingest.log.files import RECORD_KINDS, SEALED_SUFFIX, TORN_SUFFIX, Seal, arrival_us, sync_folder
 from ingest.log.frame import FrameKind, encode_frame
 from ingest.log.frame_file import Broken, FrameFile
 from ingest.log.marker import make_marker
@@ -51,7 +51,7 @@ def survey_file(path: Path) -> Survey:
                 damaged += found.end - found.offset if found.following else 0
                 continue
             end, sealed = found.end, found.kind is FrameKind.SEAL
-            count += found.kind is FrameKind.RECORD
+            count += found.kind in RECORD_KINDS
             last = max(last, arrival_us(found))
         return Survey(count, last, end, file.size, sealed, damaged, file.marker)
 

@@ -23,6 +23,9 @@ from ingest.record import Position
 
 logger = logging.getLogger("onepath.log")
 
+# Whoever wants the open file sealed puts a file of this name into the stream's folder (`ingest.log.sealing`).
+ROLL_NAME = "roll"
+
 WriteStage = Literal["written", "synced"]
 T = TypeVar("T")
 
@@ -48,7 +51,7 @@ class LogStream:
         self._file: OpenFile | None = None
         self._is_sound = False
         self._next_number = 1
-        self._lock_file = _lock(self.folder)
+        self._lock_file = lock_stream(self.folder)
         try:
             self.last_received_at_us = _last_arrival_us(self.folder)
             self.reserve = Reserve(self.folder, reserved_bytes)
@@ -62,8 +65,14 @@ class LogStream:
         return self._with_reserve(lambda: self._write(payloads), sum(map(len, payloads)))
 
     def mend(self) -> None:
-        """Take the reserve again if there is room, and leave a file that failed for a new one. Raises OSError."""
+        """Take the reserve again if there is room, and leave a file that failed, or that somebody wants sealed.
+
+        Raises OSError.
+        """
         self.reserve.restore()
+        if (self.folder / ROLL_NAME).exists():
+            self._with_reserve(self._leave_file)
+            (self.folder / ROLL_NAME).unlink(missing_ok=True)
         self._with_reserve(self._make_writable)
 
     def close(self) -> None:
@@ -144,7 +153,7 @@ class LogStream:
 
     def _take_folder_again(self) -> None:
         """The folder was taken away and came back, or another came in its place: it is locked and repaired anew."""
-        lock_file = _lock(self.folder)
+        lock_file = lock_stream(self.folder)
         self._lock_file.close()
         self._lock_file = lock_file
         self._leave_file()
@@ -161,7 +170,8 @@ class LogStream:
             self._next_number = max(self._next_number, log_file.number + 1)
 
 
-def _lock(folder: Path) -> BinaryIO:
+def lock_stream(folder: Path) -> BinaryIO:
+    """Be the one process that writes the stream, until the result is closed. Raises `LogInUse`."""
     lock_file = (folder / "lock").open("ab")
     try:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,7 +41,7 @@ def sift(judge: Judge, record: Record, decoded: Decoded, settings: DecodeSetting
         elif verdict.refusal is None:
             _keep(sifted, message, verdict)
         else:
-            originals = originals or _refuse_all(record, settings)
+            originals = originals or originals_of(record, settings)
             sifted.decoded.rejects.append(_reject(message, verdict.refusal, originals))
     return sifted
 
@@ -66,9 +66,17 @@ def _reject(message: Message, refusal: tuple[Any, str], originals: dict[int, Rej
     return msgspec.structs.replace(originals[message.index], reason=reason, detail=short_detail(detail), **said)
 
 
-def _refuse_all(record: Record, settings: DecodeSettings) -> dict[int, Reject]:
-    """Every message of the record as a reject with its bytes, by index; reason and detail are the caller's to give."""
+def originals_of(record: Record, settings: DecodeSettings) -> dict[int, Reject]:
+    """Every message of a record as a reject with its bytes, by index; reason and detail are the caller's to give."""
+    if record.erased is not None and record.erased.kept is not None:
+        return {message.index: _without_bytes(message) for message in decode(record, settings).messages}
     # Messages do not carry their bytes along, as hardly any needs them, and each family takes its requests apart in its
     # own way. Under an age that nothing has, all of them come back as they were sent.
     too_strict = replace(settings, event_max_age_days=-1_000_000)
     return {reject.index: reject for reject in decode(record, too_strict).rejects}
+
+
+def _without_bytes(message: Message) -> Reject:
+    """A message of which only what it decoded to was kept."""
+    known = msgspec.json.encode(message)
+    return Reject(message.index, message.protocol, None, None, "unreadable_message", "", known, len(known))

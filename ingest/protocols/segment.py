@@ -107,7 +107,7 @@ def decode(record: Record, request: Request, settings: DecodeSettings) -> Decode
     call = _call_of(request.path)
     try:
         body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
-        opened = Envelope(msgspec.Raw(body)) if call else _open_batch(body)
+        opened = Envelope(msgspec.Raw(body)) if call else open_batch(body)
     except Unreadable as refusal:
         reader.refuse(refusal, request.body)
         return reader.decoded
@@ -130,7 +130,7 @@ def open_only(record: Record, request: Request, settings: DecodeSettings) -> Dec
     try:
         body = plain_body(request.body, request.headers.get("content-encoding", ""), settings.max_decompressed_bytes)
         if _call_of(request.path) is None:
-            _open_batch(body)
+            open_batch(body)
         elif body.lstrip()[:1] != b"{":
             raise Unreadable("unreadable_body", "a call is a JSON object")
     except Unreadable as refusal:
@@ -146,7 +146,7 @@ def _call_of(path: str) -> str | None:
     return SINGLE_PATHS.get(path.rstrip("/"))
 
 
-def _open_batch(body: bytes) -> Envelope:
+def open_batch(body: bytes) -> Envelope:
     """The JSON array of messages in a batch, when it was sent, and under which key."""
     try:
         opened = _ENVELOPE.decode(body)
