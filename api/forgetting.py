@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from api.asking import running_server
+from api.backlog import measure_backlog
 from api.erasing import Swept, erase_from_log
 from api.errors import ApiError
 from api.rebuilding import Rebuilt, rebuild_warehouse
@@ -27,6 +28,7 @@ from warehouse.forgetting import (
     PersonCounts,
     counts_of,
     find_person,
+    linked_values,
     loaded_files,
     must_forget,
     owner_of,
@@ -40,6 +42,9 @@ logger = logging.getLogger("onepath.forgetting")
 
 Tell = Callable[[int], None]
 
+# Compared before and after: nothing may be new in them. The other views follow from these.
+_OF_PERSONS = ("events", "calls")
+
 
 @dataclass(frozen=True)
 class Preview:
@@ -49,6 +54,11 @@ class Preview:
     counts: PersonCounts
     survey: Survey
     pairs: tuple[OwnedPair, ...] = field(repr=False)
+
+    @property
+    def shared_values(self) -> list[str]:
+        """Values of the person that stay, because messages of others carry them, too."""
+        return sorted({each.identity.value for each in self.pairs} - self.survey.own_values)
 
     @property
     def rejects(self) -> int:
@@ -73,31 +83,27 @@ class Deleted:
     def changed_rows(self) -> int:
         """Events and calls of others that are not as they were before: none, as a rule."""
         comparisons = self.rebuilt.after_replay or self.rebuilt.comparisons or []
-        return sum(each.only_new for each in comparisons if each.view in ("events", "calls"))
+        return sum(each.only_new for each in comparisons)
 
 
 def preview_deletion(settings: Settings, wanted: str, tell: Tell) -> Preview:
     """What would go, after everything was loaded. Raises `ApiError` while a server runs, `NoSuchPerson`."""
     _refuse_while_serving(settings)
-    decoder = DecoderProcess()
-    try:
-        with closing(open_warehouse(settings)) as warehouse:
-            Loader(warehouse, settings.log_folder, settings.decode, decode=decoder).load_all()
-            with warehouse.snapshot(timeout_s=24 * 3600) as snapshot:
-                person_id = find_person(snapshot, wanted)
-                pairs = pairs_of(snapshot, person_id)
-                counts = counts_of(snapshot, person_id)
-                _refuse_lost_files(settings, loaded_files(snapshot))
-    finally:
-        decoder.close()
-    survey = survey_log(settings.log_folder, pairs, settings.decode, owner_of, tell)
+    with closing(open_warehouse(settings)) as warehouse:
+        _load_rest(settings, warehouse)
+        with warehouse.snapshot(timeout_s=24 * 3600) as snapshot:
+            person_id = find_person(snapshot, wanted)
+            pairs, linked = pairs_of(snapshot, person_id), linked_values(snapshot, person_id)
+            counts = counts_of(snapshot, person_id)
+            _refuse_lost_files(settings, loaded_files(snapshot))
+    survey = survey_log(settings.log_folder, pairs, linked, settings.decode, owner_of, tell)
     return Preview(person_id, counts, survey, tuple(pairs))
 
 
 def delete_person(settings: Settings, preview: Preview, operator: str, tell: Tell, progress: Progress) -> Deleted:
     """Write the act, then apply it. Killed after the act, the rest is done by whoever opens the folder next."""
     _refuse_while_serving(settings)
-    details = deletion_of(preview.person_id, preview.pairs, preview.survey.shared_values, settings.project.project.salt)
+    details = deletion_of(preview.person_id, preview.pairs, preview.survey.own_values, settings.project.project.salt)
     append_acts(settings.log_folder, [*_retractions(preview, operator), _act(preview, details, operator)])
     swept = erase_from_log(settings, tell)
     rebuilt = _rebuild(settings, progress)
@@ -110,7 +116,8 @@ def open_warehouse(settings: Settings) -> Warehouse:
     warehouse = _open(settings)
     try:
         deletions = erase_from_log(settings).deletions
-        is_behind = bool(deletions) and must_forget(warehouse, deletions)
+        with warehouse.snapshot() as snapshot:
+            is_behind = bool(deletions) and must_forget(snapshot, deletions)
     except BaseException:
         warehouse.close()
         raise
@@ -127,10 +134,19 @@ def _open(settings: Settings) -> Warehouse:
 
 
 def _rebuild(settings: Settings, progress: Progress) -> Rebuilt:
-    rebuilt = rebuild_warehouse(settings, progress, is_check=False, keep=False, send_again=True)
+    rebuilt = rebuild_warehouse(settings, progress, is_check=False, keep=False, send_again=True, views=_OF_PERSONS)
     for earlier in (kept_path(settings.warehouse_path), fresh_path(settings.warehouse_path)):
         remove_warehouse(earlier)
     return rebuilt
+
+
+def _load_rest(settings: Settings, warehouse: Warehouse) -> None:
+    """Load what arrived since: a person is known by all of it."""
+    with warehouse.snapshot() as snapshot:
+        backlog = measure_backlog(settings.log_folder, snapshot.marks())
+    if backlog.record_count:
+        with closing(DecoderProcess()) as decoder:
+            Loader(warehouse, settings.log_folder, settings.decode, decode=decoder).load_all()
 
 
 def _act(preview: Preview, details: DeletePerson, operator: str) -> Act:

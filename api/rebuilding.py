@@ -4,7 +4,7 @@ The old file is touched only at the very end, and only by putting the fresh one 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from api.asking import running_server
@@ -18,6 +18,7 @@ from ingest.erasure.deletions import fingerprint, read_deletions
 from warehouse.comparing import ViewComparison, compare_warehouses
 from warehouse.decoder import DecoderProcess
 from warehouse.forgetting import remember_deletions
+from warehouse.pinning import pin_incarnations
 from warehouse.rebuild import Progress, build_fresh, fresh_path, remove_warehouse, swap_in
 from warehouse.warehouse import Warehouse
 
@@ -51,11 +52,18 @@ def _is_equal(comparisons: list[ViewComparison]) -> bool:
 
 
 def rebuild_warehouse(
-    settings: Settings, progress: Progress, *, is_check: bool, keep: bool, send_again: bool = False
+    settings: Settings,
+    progress: Progress,
+    *,
+    is_check: bool,
+    keep: bool,
+    send_again: bool = False,
+    views: Sequence[str] | None = None,
 ) -> Rebuilt:
     """Rebuild from the log and compare; then swap, unless it is only a check. Raises `ApiError` while a server runs.
 
-    With `send_again` what came back under a later plan than its own comes back in the rebuilt warehouse, too.
+    With `send_again` what came back under a later plan than its own comes back in the rebuilt warehouse, too. Compares
+    all views when none are named.
     """
     url = running_server(settings)
     if url is not None:
@@ -64,14 +72,17 @@ def rebuild_warehouse(
     with _old_warehouse(settings) as old:
         if old is not None:
             refresh_project(old, settings)
-        deletions = fingerprint(read_deletions(settings.log_folder)) if is_check else erase_from_log(settings).deletions
+        if not is_check:
+            erase_from_log(settings)
+        deletions = read_deletions(settings.log_folder)
         fresh = _build(settings, progress)
         try:
-            remember_deletions(fresh, deletions)
+            remember_deletions(fresh, fingerprint(deletions))
+            pin_incarnations(fresh, deletions)
             refresh_project(fresh, settings)
-            rebuilt = _compared(old, fresh)
+            rebuilt = _compared(old, fresh, views)
             if (is_check or send_again) and old is not None and rebuilt.refused_again:
-                rebuilt = _replayed(old, fresh, settings, rebuilt)
+                rebuilt = _replayed(old, fresh, settings, rebuilt, views)
             fresh.checkpoint()
         except BaseException:
             fresh.close()
@@ -104,22 +115,24 @@ def _build(settings: Settings, progress: Progress) -> Warehouse:
         decoder.close()
 
 
-def _compared(old: Warehouse | None, fresh: Warehouse) -> Rebuilt:
+def _compared(old: Warehouse | None, fresh: Warehouse, views: Sequence[str] | None) -> Rebuilt:
     with fresh.snapshot() as snapshot:
         new_watermark = snapshot.watermark
     if old is None:
         return Rebuilt(None, "", new_watermark)
     with old.snapshot() as snapshot:
         old_watermark = snapshot.watermark
-    comparisons = compare_warehouses(old, fresh)
+    comparisons = compare_warehouses(old, fresh, views)
     again = 0 if _is_equal(comparisons) else len(refused_again(old, fresh))
     return Rebuilt(comparisons, old_watermark, new_watermark, again)
 
 
-def _replayed(old: Warehouse, fresh: Warehouse, settings: Settings, rebuilt: Rebuilt) -> Rebuilt:
+def _replayed(
+    old: Warehouse, fresh: Warehouse, settings: Settings, rebuilt: Rebuilt, views: Sequence[str] | None
+) -> Rebuilt:
     """Compare once more after a replay in the fresh warehouse."""
     send_through_again(fresh, settings, refused_again(old, fresh))
-    return replace(rebuilt, after_replay=compare_warehouses(old, fresh))
+    return replace(rebuilt, after_replay=compare_warehouses(old, fresh, views))
 
 
 @contextlib.contextmanager

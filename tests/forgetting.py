@@ -29,8 +29,8 @@ def deletions_of(
     log: Path, *pairs: OwnedPair, until_us: int = FOR_EVER_US, settings: DecodeSettings | None = None
 ) -> list[Deletion]:
     """A deletion of the person with these pairs, as a survey of the log would have it."""
-    survey = survey_log(log, pairs, settings or DecodeSettings(), owner_of)
-    return [Deletion(until_us, deletion_of("somebody", pairs, survey.shared_values, PROJECT.salt))]
+    survey = survey_log(log, pairs, (), settings or DecodeSettings(), owner_of)
+    return [Deletion(until_us, deletion_of("somebody", pairs, survey.own_values, PROJECT.salt))]
 
 
 def eraser_of(deletions: Iterable[Deletion], settings: DecodeSettings | None = None) -> Eraser:

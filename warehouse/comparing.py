@@ -4,6 +4,7 @@ Rows are compared as JSON with properties in the order of their names and withou
 columns were added does not count; `load_id` is in no public view.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -29,9 +30,10 @@ class ViewComparison:
     example_new: str | None = None
 
 
-def compare_warehouses(old: Warehouse, new: Warehouse) -> list[ViewComparison]:
-    """Compare every public view and mart that either warehouse has."""
-    views = sorted({*_public_names(old), *_public_names(new)})
+def compare_warehouses(old: Warehouse, new: Warehouse, views: Sequence[str] | None = None) -> list[ViewComparison]:
+    """Compare these views, or every public view and mart that either warehouse has."""
+    if views is None:
+        views = sorted({*_public_names(old), *_public_names(new)})
     return [_compare(view, old, new) for view in views]
 
 

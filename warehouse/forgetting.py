@@ -61,6 +61,12 @@ def pairs_of(snapshot: DuckDBSnapshot, person_id: str) -> list[OwnedPair]:
     ]
 
 
+def linked_values(snapshot: DuckDBSnapshot, person_id: str) -> set[str]:
+    """Values of others that messages of the person may have carried, too."""
+    rows = snapshot.query(with_literals(read_statement("forget/linked_values"), {"person_id": person_id}))
+    return set(rows["value"].to_pylist())
+
+
 def counts_of(snapshot: DuckDBSnapshot, person_id: str) -> PersonCounts:
     """What the warehouse holds of a person."""
     [row] = snapshot.query(with_literals(read_statement("forget/person_counts"), {"person_id": person_id})).to_pylist()
@@ -73,20 +79,10 @@ def loaded_files(snapshot: DuckDBSnapshot) -> set[tuple[str, int]]:
     return {(row["stream"], row["log_file"]) for row in rows}
 
 
-def must_forget(warehouse: Warehouse, deletions: str) -> bool:
-    """Whether the warehouse was loaded before one of the deletions: it was restored, or a deletion was cut short.
-
-    `deletions` is their fingerprint. A warehouse that nothing was loaded into takes note of them and is fine.
-    """
-    with warehouse.write() as connection:
-        known = connection.execute("select value from store.settings where name = ?", [_FORGOTTEN]).fetchall()
-        if (known[0][0] if known else "") == deletions:
-            return False
-        [(streams,)] = connection.execute("select count(*) from store.watermark").fetchall()
-        is_loaded: bool = streams > 0
-    if not is_loaded:
-        remember_deletions(warehouse, deletions)
-    return is_loaded
+def must_forget(snapshot: DuckDBSnapshot, deletions: str) -> bool:
+    """Whether the warehouse was not made after all of the deletions (`fingerprint`): it is restored, or new."""
+    known = snapshot.query(f"select value from store.settings where name = '{_FORGOTTEN}'")["value"].to_pylist()
+    return (known[0] if known else "") != deletions
 
 
 def remember_deletions(warehouse: Warehouse, deletions: str) -> None:

@@ -146,6 +146,16 @@ class Deletions:
         place = (received_at_us, position.stream, position.file, position.offset, index)
         return any(span.holds(place) for span in spans)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether an erased person ever held a pair that was freed and came again."""
+        return any(span.until is not None for spans in self._spans.values() for span in spans)
+
+    def ended_before(self, identity: Identity, order: str) -> int:
+        """How many erased persons held the pair and had it freed before this place (a `log_order`)."""
+        spans = self._spans_of(identity)
+        return len({span.until for span in spans if span.until is not None and span.until <= place_of(order)})
+
     def is_own_value(self, text: str, received_at_us: int) -> bool:
         """Whether this was a value that an erased person alone had."""
         until_us = self._values.get(value_digest(self._key, text)) if self._values else None

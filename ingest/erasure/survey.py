@@ -33,16 +33,22 @@ class OwnedPair:
 
 @dataclass
 class Survey:
-    """What was found. `mentions` are the sets of values that refused messages, bare requests and acts mention, by file.
+    """What was found of these values. `mentions` are those that refused messages, bare requests and acts hold, by file.
 
     `crossings` are links to other persons that rest on a shared value: the other's identity and the shared one.
     """
 
+    values: frozenset[str]
     messages: int = 0
     shared_values: set[str] = field(default_factory=set)
     crossings: set[tuple[Identity, Identity]] = field(default_factory=set)
     files_of_messages: set[tuple[str, int]] = field(default_factory=set)
     mentions: list[tuple[tuple[str, int], frozenset[str]]] = field(default_factory=list)
+
+    @property
+    def own_values(self) -> frozenset[str]:
+        """Those that no message of another person carries."""
+        return self.values - self.shared_values
 
     def mentions_of_own(self) -> list[tuple[str, int]]:
         """The files of what mentions a value that nobody else has, once for each mention."""
@@ -55,12 +61,16 @@ class Survey:
 def survey_log(
     log: Path,
     pairs: Iterable[OwnedPair],
+    linked_values: Iterable[str],
     settings: DecodeSettings,
     owner_of: OwnerOf,
     tell: Callable[[int], None] = lambda _byte_count: None,
 ) -> Survey:
-    """Read the whole log once. `tell` is told how many bytes were read since the last time."""
-    surveyor = _Surveyor(list(pairs), settings, owner_of)
+    """Read the whole log once. `tell` is told how many bytes were read since the last time.
+
+    `linked_values` are those of others that messages of the person may carry: own, too, when nobody else sends them.
+    """
+    surveyor = _Surveyor(list(pairs), frozenset(linked_values), settings, owner_of)
     for stream in list_streams(log):
         for log_file in list_files(log / stream):
             surveyor.read(log_file)
@@ -68,24 +78,25 @@ def survey_log(
     return surveyor.survey
 
 
-def deletion_of(person_id: str, pairs: Iterable[OwnedPair], shared_values: set[str], salt: str) -> DeletePerson:
+def deletion_of(person_id: str, pairs: Iterable[OwnedPair], own_values: Iterable[str], salt: str) -> DeletePerson:
     """What the act says of a person: hashes alone."""
-    key, pairs = salt.encode(), list(pairs)
+    key = salt.encode()
     spans = {PairSpan(pair_digest(key, each.identity), each.since, each.until) for each in pairs}
-    own = {each.identity.value for each in pairs} - shared_values
     return DeletePerson(
         person_id=person_id,
         pairs=tuple(sorted(spans, key=lambda span: (span.digest, span.since or ""))),
-        values=tuple(sorted(value_digest(key, value) for value in own)),
+        values=tuple(sorted(value_digest(key, value) for value in own_values)),
     )
 
 
 class _Surveyor:
-    def __init__(self, pairs: list[OwnedPair], settings: DecodeSettings, owner_of: OwnerOf) -> None:
-        self.survey = Survey()
+    def __init__(
+        self, pairs: list[OwnedPair], linked: frozenset[str], settings: DecodeSettings, owner_of: OwnerOf
+    ) -> None:
+        self._values = linked.union(each.identity.value for each in pairs)
+        self.survey = Survey(self._values)
         # The same judge as a deletion's, so that it finds what the deletion will.
-        self._owned = Deletions([Deletion(_FOR_EVER_US, deletion_of("", pairs, set(), "survey"))], "survey")
-        self._values = frozenset(each.identity.value for each in pairs)
+        self._owned = Deletions([Deletion(_FOR_EVER_US, deletion_of("", pairs, (), "survey"))], "survey")
         self._settings = replace(settings, max_original_bytes=_ALL_BYTES)
         self._owner_of = owner_of
 
