@@ -437,3 +437,19 @@ def test_an_export_holds_all_that_is_kept(data: Path, tmp_path: Path) -> None:
     assert found["properties"] == {"home": "Annas Straße 1 🎉", "kind": "annas-trait"}
     assert [each["account_id"] for each in found["accounts"]] == ["annas-school"]
     assert json.loads(run(data, "person", "export", found["person_id"])) == found
+
+
+def test_operators_acts_that_put_her_into_a_school_go_with_her(tmp_path: Path) -> None:
+    def member(who: str) -> Act:
+        details = {"identity_key": "$identity_login_id", "identity_value": who}
+        return Act("add_member", "head office", {**details, "account_type": "account", "account_id": "公立学校"})
+
+    data = folder_of(
+        tmp_path / "data",
+        [native(event("open", login("anna-login")), event("open", login("ben"))), member("anna-login"), member("ben")],
+    )
+    ben = person_of(data, "$identity_login_id", "ben")
+    delete(data)
+    assert found_in(data, ["anna-login"]) == {}
+    assert ask(data, "select person_id::varchar as p, account_id from memberships") == [(ben, "公立学校")]
+    assert ask(data, "select count(*) as n from rejects") == [(0,)]

@@ -76,7 +76,7 @@ def _plain(value: Any) -> Any:
             return value.decode("utf-8", "replace")
         case dict():
             return {name: _plain(each) for name, each in value.items() if each is not None}
-        case list():
+        case list() | tuple():
             return [_plain(each) for each in value]
         case bool() | int() | float() | str() | None:
             return value

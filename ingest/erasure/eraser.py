@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from ingest.account_acts import ACCOUNT_ACTS, ADD_MEMBER, END_MEMBER
 from ingest.decode import decode, recognise
 from ingest.erasure.deletions import DELETE_PERSON, Deletions
 from ingest.erasure.mentions import mentions, mentions_of
@@ -25,8 +26,10 @@ OwnerOf = Callable[[Message], Identity | None]
 
 # Rejects of a body as a whole beside messages from it: their original holds those messages too.
 _OF_WHOLE_BODIES: frozenset[RejectReason] = frozenset({"unreadable_body", "too_many_messages"})
+# Acts that say nothing without the person whom they are about.
+_OF_ONE_PERSON = frozenset({ADD_MEMBER, END_MEMBER})
 # Acts about the project, not about persons: what they say holds for everybody.
-_OF_THE_PROJECT = frozenset({SET_PLAN, DELETE_PERSON})
+_OF_THE_PROJECT = frozenset({SET_PLAN, DELETE_PERSON, *ACCOUNT_ACTS}) - _OF_ONE_PERSON
 _ALL_BYTES = 1 << 40
 
 
@@ -140,6 +143,8 @@ class Eraser:
         if not any(self._deletions.is_own_value(text, us) for text in mentions_of(act.details)):
             return record
         self.erasures.acts += 1
+        if act.act in _OF_ONE_PERSON:
+            return _emptied(record)
         details = self._blanked(act.details, us)
         return msgspec.structs.replace(record, act=msgspec.structs.replace(act, details=details))
 

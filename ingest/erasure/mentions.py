@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ingest.errors import Unreadable
-from ingest.protocols.bodies import GZIP_MAGIC, lenient_json
-from ingest.protocols.reading import id_text
+from ingest.protocols.lenient import lenient_json
+from ingest.protocols.unpacking import GZIP_MAGIC
+from ingest.protocols.values import id_text
 
 _DEEPEST = 4
 _MOST_UNPACKED_BYTES = 64 << 20

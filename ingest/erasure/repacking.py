@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from ingest.errors import Unreadable
 from ingest.message import Protocol
-from ingest.protocols.bodies import plain_body
 from ingest.protocols.segment import open_batch
 from ingest.protocols.sensors_form import read_form
+from ingest.protocols.unpacking import plain_body
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 
