@@ -29,38 +29,43 @@ changed_pairs as (
         and evidence.log_order <= first_sightings.log_order
 ),
 
+-- Chosen on both sides of the union: making all evidence there is distinct would take long.
 candidates as (
     select
-        identity_id,
-        account_type,
-        account_id,
-        happened_at,
-        log_order,
-    from account_sightings
-    where kind <> 'left'
+        sightings.identity_id,
+        sightings.account_type,
+        sightings.account_id,
+        sightings.happened_at,
+        sightings.log_order,
+    from account_sightings as sightings
+    semi join changed_pairs
+        on sightings.identity_id = changed_pairs.identity_id
+        and sightings.account_type = changed_pairs.account_type
+        and sightings.account_id = changed_pairs.account_id
+    where sightings.kind <> 'left'
     union
     select
-        identity_id,
-        account_type,
-        account_id,
-        happened_at,
-        log_order,
-    from store.account_evidence
-    where kind = 'named'
+        evidence.identity_id,
+        evidence.account_type,
+        evidence.account_id,
+        evidence.happened_at,
+        evidence.log_order,
+    from store.account_evidence as evidence
+    semi join changed_pairs
+        on evidence.identity_id = changed_pairs.identity_id
+        and evidence.account_type = changed_pairs.account_type
+        and evidence.account_id = changed_pairs.account_id
+    where evidence.kind = 'named'
 ),
 
 named as (
-    select candidates.*
+    select *
     from candidates
-    semi join changed_pairs
-        on candidates.identity_id = changed_pairs.identity_id
-        and candidates.account_type = changed_pairs.account_type
-        and candidates.account_id = changed_pairs.account_id
     qualify
-        candidates.happened_at < coalesce(
-            min(candidates.happened_at) over (
-                partition by candidates.identity_id, candidates.account_type, candidates.account_id
-                order by candidates.log_order
+        happened_at < coalesce(
+            min(happened_at) over (
+                partition by identity_id, account_type, account_id
+                order by log_order
                 rows between unbounded preceding and 1 preceding
             ),
             timestamp 'infinity'
