@@ -104,7 +104,7 @@ def delete_person(settings: Settings, preview: Preview, operator: str, tell: Tel
     """Write the act, then apply it. Killed after the act, the rest is done by whoever opens the folder next."""
     _refuse_while_serving(settings)
     details = deletion_of(preview.person_id, preview.pairs, preview.survey.own_values, settings.project.project.salt)
-    append_acts(settings.log_folder, [*_retractions(preview, operator), _act(preview, details, operator)])
+    append_acts(settings.log_folder, [*retractions(preview.survey, operator), _act(preview, details, operator)])
     swept = erase_from_log(settings, tell)
     rebuilt = _rebuild(settings, progress)
     return Deleted(preview.person_id, swept, rebuilt)
@@ -154,11 +154,11 @@ def _act(preview: Preview, details: DeletePerson, operator: str) -> Act:
     return deletion_act(operator, replace(details, erased=counts))
 
 
-def _retractions(preview: Preview, operator: str) -> list[Act]:
+def retractions(survey: Survey, operator: str) -> list[Act]:
     """Acts that keep apart whom only the deleted person kept apart: without it a shared value would join them."""
     return [
         Act("retract_link", operator, {"left": _side(owner), "right": _side(shared)})
-        for owner, shared in sorted(preview.survey.crossings)
+        for owner, shared in sorted(survey.crossings)
     ]
 
 
