@@ -453,3 +453,10 @@ def test_operators_acts_that_put_her_into_a_school_go_with_her(tmp_path: Path) -
     assert found_in(data, ["anna-login"]) == {}
     assert ask(data, "select person_id::varchar as p, account_id from memberships") == [(ben, "公立学校")]
     assert ask(data, "select count(*) as n from rejects") == [(0,)]
+
+
+def test_while_a_server_runs_nobody_is_deleted(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "running_server", lambda _settings: "http://127.0.0.1:8107")
+    with pytest.raises(ApiError, match="stop it, delete the person, and start it again"):
+        previewed(read_settings(data))
+    assert "anna-login" in found_in(data, ANNAS)
