@@ -12,7 +12,8 @@ from collections.abc import Callable
 from ingest.account_acts import ACCOUNT_ACTS, check_account_act
 from ingest.erasure.deletions import DELETE_PERSON, read_deletion
 from ingest.erasure.remaining import decode_remaining
-from ingest.errors import PlanError, Unreadable
+from ingest.errors import IdentityRulesError, PlanError, Unreadable
+from ingest.identity.acts import IDENTITY_ACTS, check_identity_act
 from ingest.message import Decoded, Protocol, Reject
 from ingest.plan.plan import SET_PLAN
 from ingest.plan.reading import read_plan
@@ -36,7 +37,7 @@ logger = logging.getLogger("onepath.decode")
 FamilyDecoder = Callable[[Record, Request, DecodeSettings], Decoded]
 
 # Acts that `warehouse` knows how to apply; the log keeps any, so that an older log can be read by a newer Onepath.
-KNOWN_ACTS = frozenset({"retract_link", SET_PLAN, DELETE_PERSON, *ACCOUNT_ACTS})
+KNOWN_ACTS = frozenset({SET_PLAN, DELETE_PERSON, *IDENTITY_ACTS, *ACCOUNT_ACTS})
 
 
 def find_endpoint(path: str) -> Endpoint | None:
@@ -165,6 +166,12 @@ def _check_act(record: Record, settings: DecodeSettings) -> Decoded:
         try:
             read_deletion(record.act.details)
         except Unreadable as refusal:
+            reader.refuse(refusal, repr(record.act.details).encode())
+    elif record.act.act in IDENTITY_ACTS:
+        try:
+            check_identity_act(record.act)
+        except IdentityRulesError as error:
+            refusal = Unreadable("unreadable_message", f"{record.act.act}: {error}")
             reader.refuse(refusal, repr(record.act.details).encode())
     return reader.decoded
 

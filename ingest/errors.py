@@ -37,6 +37,7 @@ RejectReason = Literal[
     "time_too_far_ahead",
     "too_many_messages",
     "unknown_act",
+    "unknown_identity_key",
     "decoder_failed",
     "log_damaged",
     "undeclared_event",

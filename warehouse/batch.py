@@ -8,20 +8,23 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from ingest.decode import decode, refuse_damage, refuse_undecoded
+from ingest.identity.history import RulesHistory, SetRules
+from ingest.identity.refusing import refuse_unknown_keys
+from ingest.identity.rules import SET_IDENTITY_RULES
 from ingest.log.files import entry_bytes, list_streams, read_records
-from ingest.message import Decoded, Reject
+from ingest.message import Decoded, Identity, Reject
 from ingest.plan.judge import Judge
 from ingest.plan.plan import SET_PLAN
 from ingest.plan.sifting import sift
+from ingest.protocols.accounts import with_accounts
 from ingest.record import Act, Damage, Position, Record
 from ingest.settings import DecodeSettings
 from warehouse.chosen import ChosenRecord, read_chosen
 from warehouse.message_columns import MessageColumns, log_order
+from warehouse.one_id.sightings import Sightings
 from warehouse.plans import AppliedPlans, PlanHistory
 from warehouse.properties import PropertyColumns, PropertyType
 from warehouse.watermark import StreamMark, Watermark
@@ -43,22 +46,17 @@ class BatchRequest:
     held: tuple[int, int] | None = None  # arrivals between these moments wait, when there are several streams
     is_undecodable: bool = False  # whoever decodes these records dies: they are kept as rejects, unread
     plans: AppliedPlans = ()
+    identity_rules: SetRules = ()
     chosen: tuple[ChosenRecord, ...] | None = None  # these records again, instead of what follows the watermark
 
 
 @dataclass(frozen=True)
 class DecodedBatch:
-    """Messages, rejects and acts of a run of records, in canonical order.
-
-    `sighting_row` and `sighting_pair` are parallel: message row and index into `pairs` for every identity a message
-    carries, the one it belongs to first. Rows of `unbind_rows` say that their identities belong to nobody any more.
-    """
+    """Messages, rejects and acts of a run of records, in canonical order; `sightings` are places in `pairs`."""
 
     messages: pa.Table
-    pairs: pa.Table  # identity_key, identity_value
-    sighting_row: npt.NDArray[np.uint32]
-    sighting_pair: npt.NDArray[np.uint32]
-    unbind_rows: list[int]
+    pairs: list[Identity]
+    sightings: Sightings
     rejects: pa.Table
     violations: pa.Table  # of the tracking plan, by messages that are kept: VIOLATION_SCHEMA
     acts: list[tuple[str, Act, int]]
@@ -187,6 +185,7 @@ class _BatchBuilder:
         self._messages = MessageColumns(self._columns)
         self._rejects: list[tuple[Any, ...]] = []
         self._plans = PlanHistory(request.plans)
+        self._rules = RulesHistory(request.identity_rules)
         self._violations: list[tuple[Any, ...]] = []
         self._acts: list[tuple[str, Act, int]] = []
 
@@ -202,11 +201,18 @@ class _BatchBuilder:
             self._acts.append((log_order(record.received_at_us, position), record.act, record.received_at_us))
             if record.act.act == SET_PLAN:
                 self._plans.add(record.received_at_us, record.act.details)
+            elif record.act.act == SET_IDENTITY_RULES:
+                self._rules.add(record.received_at_us, record.act.details)
         # What is sent through again is judged by the plan as it was mended.
         judge = self._plans.judge_at(record.received_at_us) if chosen is None else self._plans.latest()
         if judge is not None:
             decoded = self._apply_plan(judge, record, decoded)
-        self._messages.add(decoded.messages, record.received_at_us, position)
+        rules = self._rules.rules_at(record.received_at_us)
+        # Whether a key is known, the latest rules say, too, of what is sent through again.
+        knowing = rules if chosen is None else self._rules.latest()
+        decoded = refuse_unknown_keys(knowing, record, decoded, self._settings)
+        messages = with_accounts(decoded.messages, rules.account_types)
+        self._messages.add(messages, record.received_at_us, position, rules)
         for reject in decoded.rejects:
             is_last = reject.index == last_index
             self._add_reject(position._replace(message_index=reject.index), record, reject, is_last=is_last)
@@ -265,9 +271,7 @@ class _BatchBuilder:
         return DecodedBatch(
             messages=self._messages.to_arrow(),
             pairs=self._messages.pairs,
-            sighting_row=np.array(self._messages.sighting_row, dtype=np.uint32),
-            sighting_pair=np.array(self._messages.sighting_pair, dtype=np.uint32),
-            unbind_rows=self._messages.unbind_rows,
+            sightings=self._messages.sightings(),
             rejects=_table(self._rejects, REJECT_SCHEMA),
             violations=_table(self._violations, VIOLATION_SCHEMA),
             acts=self._acts,

@@ -13,41 +13,42 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
-import msgspec
 import numpy as np
-import pyarrow as pa
-from sqlglot import exp
+import numpy.typing as npt
 
 from ingest.log.files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
 from warehouse.chosen import ChosenRecord, choose_orders
 from warehouse.duplicates import Content, RecentContents, find_duplicates
-from warehouse.frames import registered, table_of
-from warehouse.identities import AppliedLink, Identities, batch_links, has_retracted, unseen_links
-from warehouse.interning import Interned, intern_pairs
-from warehouse.latecomers import forget_displaced_keys, judge_latecomers, remember_contents, remove_displaced
+from warehouse.frames import registered
+from warehouse.latecomers import (
+    Judged,
+    forget_displaced_keys,
+    judge_latecomers,
+    remember_contents,
+    remove_displaced,
+)
 from warehouse.memberships import store_memberships, touch_histories
-from warehouse.misfits import counted_misfits
+from warehouse.one_id.acts import VOIDING_ACTS, touched_by
+from warehouse.one_id.pairs import find_pairs, find_values
+from warehouse.one_id.persons import Persons, Placed
+from warehouse.one_id.refolding import refold
 from warehouse.plans import read_applied_plans
-from warehouse.properties import DUCKDB_TYPES, PropertyType
 from warehouse.rejects import limit_originals
 from warehouse.statements import read_statement
+from warehouse.storing import (
+    add_columns,
+    next_load_id,
+    store_account,
+    store_acts,
+    store_watermark,
+)
 from warehouse.surviving import Decoder, SurvivingDecoder
 from warehouse.warehouse import Warehouse
 from warehouse.watermark import read_watermark
 
 LoadStage = Literal["begun", "stored", "committed"]
-
-_UNBOUND = {"identity_id": pa.uint32(), "row": pa.uint32()}
-_NEW_LINKS = {
-    "left_identity_id": pa.uint32(),
-    "right_identity_id": pa.uint32(),
-    "link_kind": pa.string(),
-    "row": pa.uint32(),
-    "outcome": pa.string(),
-}
-_MISFITS = {"load_id": pa.uint64(), "name": pa.string(), "reason": pa.string(), "value_count": pa.uint64()}
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Loader:
         self._observe = observe
         self._clock = clock
         self._window_us = warehouse.settings.duplicate_window_s * 1_000_000
-        self._identities = Identities(warehouse.project.salt)
+        self._persons = Persons(warehouse.project.salt)
         self._recent = RecentContents(0)
         self._is_stale = True
         self._seen_extent: LogExtent | None = None
@@ -119,15 +120,16 @@ class Loader:
             rest = rest[batch.record_count :]
         return contents
 
-    def store_again(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, duplicates: set[int]) -> None:
-        """Store a batch out of its turn: the ledger is folded anew, the watermark stays. Only inside `paused`.
+    def store_again(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, judged: Judged) -> None:
+        """Store a batch out of its turn; the watermark stays. Only inside `paused`.
 
         `messages` and `rejects` of the batch are registered already.
         """
-        load_id = _next_load_id(connection)
-        _add_columns(connection, batch.added_columns)
-        self._store_rows(connection, batch, duplicates, load_id, must_rebuild=True)
-        _store_account(connection, batch, load_id)
+        self._persons.restore(connection)
+        load_id = next_load_id(connection)
+        add_columns(connection, batch.added_columns)
+        self._store_late_rows(connection, batch, judged, load_id)
+        store_account(connection, batch, load_id)
 
     def _load_next(self) -> LoadReport | None:
         extent = log_extent(self._log)
@@ -158,7 +160,7 @@ class Loader:
 
     def _restore_caches(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self._is_stale:
-            self._identities.restore(connection)
+            self._persons.restore(connection)
             self._recent = RecentContents.restore(connection, self._window_us)
             self._is_stale = False
 
@@ -174,6 +176,7 @@ class Loader:
             max_property_columns=settings.max_property_columns,
             settings=self._decode_settings,
             plans=read_applied_plans(connection),
+            identity_rules=self._persons.history.applied,
             held=self._held(),
         )
 
@@ -184,18 +187,18 @@ class Loader:
         return now_us - round(self._warehouse.settings.stream_hold_ms * 1000), now_us
 
     def _store(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, request: BatchRequest) -> LoadReport:
-        load_id = _next_load_id(connection)
+        load_id = next_load_id(connection)
         is_late = any(mark.received_at_us >= batch.first_received_at_us for mark in request.watermark.values())
-        _add_columns(connection, batch.added_columns)
+        add_columns(connection, batch.added_columns)
         with registered(connection, "messages", batch.messages), registered(connection, "rejects", batch.rejects):
             if is_late:
                 duplicates = self._store_late(connection, batch, load_id)
             else:
                 duplicates, new_contents = find_duplicates(connection, batch.messages, self._recent)
-                self._store_rows(connection, batch, duplicates, load_id, must_rebuild=bool(batch.acts))
+                self._store_rows(connection, batch, duplicates, load_id)
                 self._recent.store(connection, new_contents, _last_arrival_us(batch))
-                _store_watermark(connection, batch)
-        _store_account(connection, batch, load_id)
+                store_watermark(connection, batch)
+        store_account(connection, batch, load_id)
         messages = batch.messages.num_rows
         return LoadReport(batch.record_count, messages, len(duplicates), batch.rejects.num_rows)
 
@@ -203,149 +206,88 @@ class Loader:
         """Store what should have come before something that is loaded already; returns the rows that are duplicates."""
         window_us = self._window_us
         judged = judge_latecomers(connection, batch.messages, window_us, partial(self.contents_at, connection))
-        forget_displaced_keys(connection, judged)
-        self._store_rows(connection, batch, judged.duplicates, load_id, must_rebuild=True)
-        remove_displaced(connection, judged, self._warehouse.project.timezone)
-        _store_watermark(connection, batch)
-        remember_contents(connection, judged, window_us)
+        self._store_late_rows(connection, batch, judged, load_id)
+        store_watermark(connection, batch)
         self._recent = RecentContents.restore(connection, window_us)
         self._recent.store(connection, [], _last_arrival_us(batch))
         return judged.duplicates
 
+    def _store_late_rows(
+        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, judged: Judged, load_id: int
+    ) -> None:
+        forget_displaced_keys(connection, judged)
+        self._store_acts(connection, batch)
+        accepted = _accepted(batch, judged.duplicates)
+        placed, pair_ids = self._persons.place_for_now(connection, batch, accepted)
+        self._store_messages(connection, batch, placed, accepted, load_id, set())
+        remove_displaced(connection, judged, self._warehouse.project.timezone)
+        self._refold(connection, {*pair_ids, *self._pairs_of_acts(connection, batch)})
+        remember_contents(connection, judged, self._window_us)
+
     def _store_rows(
+        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, duplicates: set[int], load_id: int
+    ) -> None:
+        self._store_acts(connection, batch)
+        accepted = _accepted(batch, duplicates)
+        placed, changed = self._persons.place(connection, batch, accepted)
+        self._store_messages(connection, batch, placed, accepted, load_id, changed)
+        self._refold(connection, self._pairs_of_acts(connection, batch))
+
+    def _store_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
+        if batch.acts:
+            store_acts(connection, batch)
+            self._persons.restore_acts(connection)
+
+    def _pairs_of_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> set[int]:
+        """The pairs whose past acts may change."""
+        pair_ids = set[int]()
+        for _, act, _ in batch.acts:
+            if act.act in VOIDING_ACTS:
+                identities, values = touched_by(act.act, act.details)
+                pair_ids.update(find_pairs(connection, self._persons.salt, sorted(identities)))
+                pair_ids.update(find_values(connection, values))
+        return pair_ids
+
+    def _refold(self, connection: duckdb.DuckDBPyConnection, pair_ids: set[int]) -> None:
+        if pair_ids:
+            changed = refold(connection, self._persons, pair_ids)
+            if changed:
+                touch_histories(connection, changed, self._warehouse.project.timezone)
+            self._persons.restore(connection)
+
+    def _store_messages(
         self,
         connection: duckdb.DuckDBPyConnection,
         batch: DecodedBatch,
-        duplicates: set[int],
+        placed: Placed,
+        accepted: npt.NDArray[np.bool_],
         load_id: int,
-        *,
-        must_rebuild: bool,
+        changed: set[int],
     ) -> None:
-        interned = intern_pairs(connection, batch, duplicates)
-        _store_acts(connection, batch)
-        changed = self._store_identities(connection, batch, interned, must_rebuild=must_rebuild)
-        with registered(connection, "accepted", _accepted_rows(batch, duplicates, interned)):
-            self._store_messages(connection, load_id, changed)
+        timezone = {"timezone": self._warehouse.project.timezone}
+        with registered(connection, "accepted", placed.accepted_rows(accepted)):
+            for name in ("insert_events", "insert_calls", "insert_arrivals"):
+                connection.execute(read_statement(f"load/{name}"), {"load_id": load_id})
+            connection.execute(read_statement("load/insert_rejects"), {"load_id": load_id})
+            connection.execute(read_statement("load/insert_keyed_messages"))
+            changed = changed | store_memberships(connection, changed, **timezone)
+            connection.execute(read_statement("load/touch_events"), timezone)
+            connection.execute(read_statement("load/touch_accounts"), timezone)
+            if changed:
+                touch_histories(connection, changed, **timezone)
             if batch.violations.num_rows:
                 with registered(connection, "violations", batch.violations):
                     connection.execute(read_statement("load/insert_plan_violations"), {"load_id": load_id})
         if batch.rejects.num_rows:
             limit_originals(connection, self._warehouse.settings.max_rejects_bytes)
 
-    def _store_identities(
-        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, interned: Interned, *, must_rebuild: bool
-    ) -> set[int]:
-        """Write identities and links; returns the identities whose person changed."""
-        all_links = batch_links(interned, batch.unbind_rows)
-        links = unseen_links(connection, all_links)
-        with registered(connection, "sightings", _sightings(interned)):
-            # A table of its own: joined to Arrow inside an UPDATE, DuckDB takes ten times as long.
-            seen = connection.sql(read_statement("load/seen_identities")).to_arrow_table()
-        with (
-            registered(connection, "seen_identities", seen),
-            registered(connection, "new_identities", self._identities.rows_of(interned.new)),
-        ):
-            connection.execute(read_statement("load/see_identities"))
-            connection.execute(read_statement("load/insert_identities"))
-        with registered(connection, "unbound", table_of(interned.unbound, _UNBOUND)):
-            connection.execute(read_statement("load/unbind_identities"))
-        if must_rebuild or has_retracted(connection, links):
-            _store_links(connection, [AppliedLink(link, "confirmed") for link in links])
-            _advance_links(connection, all_links)
-            changed = self._identities.rebuild(connection)
-        else:
-            applied, changed = self._identities.apply(interned, links, batch.messages["log_order"].to_pylist())
-            _store_links(connection, applied)
-            self._identities.store_founders(connection, changed)
-        return changed
 
-    def _store_messages(self, connection: duckdb.DuckDBPyConnection, load_id: int, changed: set[int]) -> None:
-        for name in ("insert_events", "insert_calls", "insert_arrivals"):
-            connection.execute(read_statement(f"load/{name}"), {"load_id": load_id})
-        connection.execute(read_statement("load/insert_rejects"), {"load_id": load_id})
-        connection.execute(read_statement("load/insert_keyed_messages"))
-        timezone = {"timezone": self._warehouse.project.timezone}
-        changed = changed | store_memberships(connection, changed, **timezone)
-        connection.execute(read_statement("load/touch_events"), timezone)
-        connection.execute(read_statement("load/touch_accounts"), timezone)
-        if changed:
-            touch_histories(connection, changed, **timezone)
+def _accepted(batch: DecodedBatch, duplicates: set[int]) -> npt.NDArray[np.bool_]:
+    """By row, whether a message is no duplicate."""
+    is_accepted = np.ones(batch.messages.num_rows, dtype=np.bool_)
+    is_accepted[list(duplicates)] = False
+    return is_accepted
 
 
 def _last_arrival_us(batch: DecodedBatch) -> int:
     return max(mark.received_at_us for mark in batch.watermark.values())
-
-
-def _store_watermark(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
-    connection.execute("delete from store.watermark")
-    rows = [(stream, *mark) for stream, mark in sorted(batch.watermark.items())]
-    connection.executemany("insert into store.watermark values (?, ?, ?, ?)", rows)
-
-
-def _store_account(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, load_id: int) -> None:
-    if batch.misfits:
-        rows = [(load_id, *each) for each in counted_misfits(batch.misfits)]
-        with registered(connection, "new_misfits", table_of(rows, _MISFITS)):
-            connection.execute("insert into store.misfits by name select * from new_misfits")
-    connection.execute("delete from store.settings where name = 'last_load_id'")
-    connection.execute("insert into store.settings values ('last_load_id', ?)", [str(load_id)])
-
-
-def _next_load_id(connection: duckdb.DuckDBPyConnection) -> int:
-    rows = connection.execute("select value from store.settings where name = 'last_load_id'").fetchall()
-    return int(rows[0][0]) + 1 if rows else 1
-
-
-def _add_columns(connection: duckdb.DuckDBPyConnection, added: list[tuple[str, PropertyType]]) -> None:
-    """Give the properties that are new their columns: all at once, because each change of the struct rewrites it."""
-    if not added:
-        return
-    connection.executemany("insert into store.property_columns values (?, ?)", [list(each) for each in added])
-    ((struct,),) = connection.execute(read_statement("load/property_struct")).fetchall()
-    fields = (
-        f"{exp.to_identifier(name, quoted=True).sql(dialect='duckdb')} {DUCKDB_TYPES[kind]}" for name, kind in added
-    )
-    connection.execute(
-        f"alter table store.events alter column properties set data type {struct[:-1]}, {', '.join(fields)})"
-    )
-
-
-def _sightings(interned: Interned) -> pa.Table:
-    return pa.table(
-        {
-            "row": pa.array(interned.row, pa.uint32()),
-            "identity_id": pa.array(interned.identity_id, pa.uint32()),
-            "place": pa.array(interned.place, pa.uint32()),
-        }
-    )
-
-
-def _accepted_rows(batch: DecodedBatch, duplicates: set[int], interned: Interned) -> pa.Table:
-    """The rows that are no duplicates, each with the identity it belongs to, if any."""
-    is_accepted = np.ones(batch.messages.num_rows, dtype=bool)
-    is_accepted[list(duplicates)] = False
-    owner = np.full(batch.messages.num_rows, -1, dtype=np.int64)
-    owner[interned.row[interned.place == 0]] = interned.identity_id[interned.place == 0]
-    rows = np.flatnonzero(is_accepted)
-    identity_id = pa.array(owner[rows], mask=owner[rows] < 0)
-    return pa.table({"row": pa.array(rows, pa.uint32()), "identity_id": identity_id.cast(pa.uint32())})
-
-
-def _store_acts(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
-    for order, act, received_at_us in batch.acts:
-        details = msgspec.json.encode(act.details).decode()
-        connection.execute(
-            "insert into store.acts values (?, ?, ?, make_timestamp(?), ?)",
-            [act.act, act.operator, details, received_at_us, order],
-        )
-
-
-def _store_links(connection: duckdb.DuckDBPyConnection, applied: list[AppliedLink]) -> None:
-    rows = [(*each.link, each.outcome) for each in applied]
-    with registered(connection, "new_links", table_of(rows, _NEW_LINKS)):
-        connection.execute(read_statement("load/insert_links"))
-
-
-def _advance_links(connection: duckdb.DuckDBPyConnection, links: pa.Table) -> None:
-    with registered(connection, "new_links", links):
-        connection.execute(read_statement("load/advance_links"))

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ingest.identity.rules import IdentityRules
 from ingest.message import Account, Identity, Message, PropertyChange, message_digest
 from ingest.record import Position
-from warehouse.identity import by_priority
+from warehouse.frames import uuids
+from warehouse.one_id.sightings import RulesFrom, Sightings, order_sightings
 from warehouse.properties import PropertyBatch, PropertyColumns, spread
 
 DAY_US = 86_400_000_000
@@ -33,18 +35,14 @@ def record_order(received_at_us: int, position: Position) -> str:
 
 
 class MessageColumns:
-    """Collects the messages of a batch in canonical order.
-
-    `sighting_row` and `sighting_pair` are parallel: message row and index into `pairs` for every identity a message
-    carries, the one it belongs to first. Rows of `unbind_rows` say that their identities belong to nobody any more.
-    """
+    """Collects the messages of a batch in canonical order, and the identities that each carries."""
 
     def __init__(self, columns: PropertyColumns) -> None:
         self.properties = PropertyBatch(columns)
-        self.sighting_row: list[int] = []
-        self.sighting_pair: list[int] = []
-        self.unbind_rows: list[int] = []
         self._pairs: dict[Identity, int] = {}
+        self._sighting_row: list[int] = []
+        self._sighting_pair: list[int] = []
+        self._rules: list[RulesFrom] = []
         self._messages: list[Message] = []
         self._digests: list[bytes] = []
         self._orders: list[str] = []
@@ -54,26 +52,26 @@ class MessageColumns:
         return len(self._messages)
 
     @property
-    def pairs(self) -> pa.Table:
-        """Every identity of the batch once, in the order of first sighting: identity_key and identity_value."""
-        keys = pa.array([each.key for each in self._pairs], pa.string())
-        return pa.table(
-            {"identity_key": keys, "identity_value": pa.array([each.value for each in self._pairs], pa.string())}
-        )
+    def pairs(self) -> list[Identity]:
+        """Every identity of the batch once, in the order of first sighting."""
+        return list(self._pairs)
 
-    def add(self, messages: Sequence[Message], received_at_us: int, position: Position) -> None:
-        """Take the messages of the record at `position`."""
+    def sightings(self) -> Sightings:
+        """Which of `pairs` each message carries, in the order of the rules of its time."""
+        return order_sightings(self._sighting_row, self._sighting_pair, self.pairs, self._rules)
+
+    def add(self, messages: Sequence[Message], received_at_us: int, position: Position, rules: IdentityRules) -> None:
+        """Take the messages of the record at `position`; `rules` are those of its time."""
+        if not self._rules or self._rules[-1].rules is not rules:
+            self._rules.append(RulesFrom(len(self._messages), rules))
         order = record_order(received_at_us, position)
-        pairs, sighting_row, sighting_pair = self._pairs, self.sighting_row, self.sighting_pair
+        pairs, sighting_row, sighting_pair = self._pairs, self._sighting_row, self._sighting_pair
         for row, message in enumerate(messages, len(self._messages)):
             self._orders.append(f"{order}/{message.index:06d}")
             self._digests.append(message_digest(message, position))
-            identities = message.identities
-            for identity in identities if len(identities) < 2 else by_priority(identities):
+            for identity in message.identities:
                 sighting_row.append(row)
                 sighting_pair.append(pairs.setdefault(identity, len(pairs)))
-            if message.is_unbind:
-                self.unbind_rows.append(row)
             if message.properties:
                 self.properties.add(row, message.properties)
         self._messages.extend(messages)
@@ -92,6 +90,8 @@ class MessageColumns:
                 "log_order": pa.array(self._orders, pa.string()),
                 "received_at": pa.array(received).cast(_MICROSECONDS),
                 "received_at_us": pa.array(received),
+                "message_index": pa.array(self._integers("index").astype(np.uint32)),
+                "is_unbind": pa.array(list(map(attrgetter("is_unbind"), self._messages)), pa.bool_()),
                 "event_name": self._texts("event_name"),
                 "message_at": pa.array(self._integers("event_at_us")).cast(_MICROSECONDS),
                 "original_at": pa.array(own_times).cast(_MICROSECONDS),
@@ -158,12 +158,3 @@ def _ids_by_type(accounts: Iterable[Account]) -> list[tuple[str, list[str]]]:
 
 def _json(properties: dict[str, Any]) -> str:
     return json.dumps(properties, ensure_ascii=False, sort_keys=True)
-
-
-def uuids(digests: Iterable[bytes]) -> pa.Array:
-    """Hashes of 16 bytes as UUIDs of version 8 (RFC 9562), as `ingest.message.uuid_of` shapes one."""
-    raw = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, 16).copy()
-    raw[:, 6] = raw[:, 6] & 0x0F | 0x80
-    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    storage = pa.Array.from_buffers(pa.binary(16), len(raw), [None, pa.py_buffer(raw.tobytes())])
-    return pa.ExtensionArray.from_storage(pa.uuid(), storage)

@@ -12,19 +12,11 @@ from functools import partial
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from warehouse.batch import DecodedBatch
 from warehouse.chosen import ChosenRecord, choose_record
 from warehouse.frames import registered, table_of
-from warehouse.latecomers import (
-    Judged,
-    forget_displaced_keys,
-    judge_latecomers,
-    remember_contents,
-    remove_displaced,
-    withdraw,
-)
+from warehouse.latecomers import Judged, judge_latecomers, withdraw
 from warehouse.load import Loader
 from warehouse.statements import read_statement
 from warehouse.warehouse import Warehouse
@@ -50,7 +42,7 @@ class ReplayReport:
     """What became of the chosen rejects.
 
     `resends` were accepted meanwhile and now count as duplicates of what came back. `gone` are rejects whose log file
-    is no longer there, `held` those that only a rebuild can put in their place.
+    is no longer there.
     """
 
     is_dry_run: bool = False
@@ -60,7 +52,6 @@ class ReplayReport:
     duplicates: int = 0
     resends: int = 0
     gone: int = 0
-    held: int = 0
     still_rejected: dict[str, int] = field(default_factory=dict)
 
 
@@ -89,7 +80,6 @@ class _Replay:
     """One pass over the chosen rejects, in canonical order, up to the last that was there when it began."""
 
     def __init__(self, warehouse: Warehouse, loader: Loader, choice: RejectChoice, report: ReplayReport) -> None:
-        self._project = warehouse.project
         self._window_us = warehouse.settings.duplicate_window_s * 1_000_000
         self._loader = loader
         self._choice = choice
@@ -107,7 +97,6 @@ class _Replay:
         self._after = done[-1].record_order
         gone = set(batch.gone)
         present = tuple(each for each in done if each not in gone)
-        present, batch = self._hold_back(connection, present, batch)
         self.report.tried += sum(len(each.indexes) for each in done)
         self.report.gone += sum(len(each.indexes) for each in gone)
         self._store(connection, present, batch)
@@ -130,22 +119,6 @@ class _Replay:
         found = connection.execute(read_statement("replay/chosen_records"), parameters).fetchall()
         return tuple(choose_record(*each) for each in found)
 
-    def _hold_back(
-        self, connection: duckdb.DuckDBPyConnection, present: tuple[ChosenRecord, ...], batch: DecodedBatch
-    ) -> tuple[tuple[ChosenRecord, ...], DecodedBatch]:
-        """Leave out records that the freeing of an identity touches: what came after them would have to move too."""
-        with (
-            registered(connection, "messages", batch.messages),
-            registered(connection, "carried", _carried(batch)),
-        ):
-            found = connection.execute(read_statement("replay/held_messages")).fetchall()
-        if not found:
-            return present, batch
-        held = {order.rpartition("/")[0] for (order,) in found}
-        self.report.held += sum(len(each.indexes) for each in present if each.record_order in held)
-        rest = tuple(each for each in present if each.record_order not in held)
-        return rest, self._loader.decode_again(connection, rest)
-
     def _store(
         self, connection: duckdb.DuckDBPyConnection, present: tuple[ChosenRecord, ...], batch: DecodedBatch
     ) -> None:
@@ -162,10 +135,7 @@ class _Replay:
             )
             self._count(batch, judged)
             _remove_rejects(connection, replaced)
-            forget_displaced_keys(connection, judged)
-            self._loader.store_again(connection, batch, judged.duplicates)
-            remove_displaced(connection, judged, self._project.timezone)
-            remember_contents(connection, judged, self._window_us)
+            self._loader.store_again(connection, batch, judged)
 
     def _count(self, batch: DecodedBatch, judged: Judged) -> None:
         names = enumerate(batch.messages["event_name"].to_pylist())
@@ -174,13 +144,6 @@ class _Replay:
         self.report.calls += sum(name is None for name in accepted)
         self.report.duplicates += len(judged.duplicates)
         self.report.resends += len(judged.displaced)
-
-
-def _carried(batch: DecodedBatch) -> pa.Table:
-    """Every identity that a message carries, and whether the message frees it."""
-    row = pa.array(batch.sighting_row, pa.uint32())
-    carried = batch.pairs.take(pa.array(batch.sighting_pair)).append_column("row", row)
-    return carried.append_column("is_unbind", pc.is_in(row, pa.array(batch.unbind_rows, pa.uint32())))
 
 
 def _unchanged_rejects(connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> set[str]:

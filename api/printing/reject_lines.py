@@ -116,10 +116,6 @@ _REMARKS = {
         "is of a log file that is no longer there: it stays a reject",
         "are of log files that are no longer there: they stay rejects",
     ),
-    "held": (
-        "frees an identity, or carries one freed later: only `onepath replay --all` can put it in its place",
-        "free an identity, or carry one freed later: only `onepath replay --all` can put them in their place",
-    ),
 }
 
 

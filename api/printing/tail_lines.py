@@ -12,11 +12,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from api.counts import count_text
+from ingest.identity.rules import DEFAULT_RULES
 from ingest.message import Identity, Message, Reject, message_id
 from ingest.plan.judge import Violation
 from ingest.record import Act
 from ingest.tail import Arrival, Skipped
-from warehouse.identity import by_priority
 
 # Below it a line has no room for columns.
 _WIDE_CELLS = 100
@@ -142,7 +142,7 @@ def _source(message: Message) -> str:
 
 
 def _who(message: Message) -> str:
-    main: Sequence[Identity] = by_priority(message.identities)[:1]
+    main: Sequence[Identity] = DEFAULT_RULES.by_priority(message.identities)[:1]
     names = [_printable(identity.value) for identity in main]
     if message.account_id is not None:
         names.append(f"@{_printable(message.account_id)}")

@@ -5,7 +5,7 @@ Chosen by when a record arrived, never by when it is read, so that a rebuild fol
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ from ingest.identity.reading import read_rules
 from ingest.identity.rules import DEFAULT_RULES, IdentityRules
 from ingest.plan.plan import FORCE_DELAY_US
 
-SetRules = tuple[tuple[int, str], ...]
+SetRules = Sequence[tuple[int, str]]
 """When rules were set (microseconds since 1970 UTC) and the details of their act as JSON, oldest first."""
 
 
@@ -21,29 +21,36 @@ class RulesHistory:
     """Versions of the rules: version 0 holds from the beginning, version n from a second after the n-th act on."""
 
     def __init__(self, applied: Iterable[tuple[int, str]] = ()) -> None:
-        self._applied = sorted(applied, key=lambda each: each[0])
-        self._starts = [at + FORCE_DELAY_US for at, _ in self._applied]
+        self.applied = sorted(applied, key=lambda each: each[0])
+        self._starts = [at + FORCE_DELAY_US for at, _ in self.applied]
 
     def add(self, applied_at_us: int, details: dict[str, Any]) -> None:
         """The rules of one more act are known."""
-        self.__init__([*self._applied, (applied_at_us, json.dumps(details, sort_keys=True))])  # type: ignore[misc]  # a new history in place of this one
+        self.applied.append((applied_at_us, json.dumps(details, sort_keys=True)))
+        self.applied.sort(key=lambda each: each[0])
+        self._starts = [at + FORCE_DELAY_US for at, _ in self.applied]
 
     def version_at(self, received_at_us: int) -> int:
         """The version in force for what arrived then."""
         return bisect_right(self._starts, received_at_us)
 
+    @property
+    def starts(self) -> list[int]:
+        """From when on (microseconds since 1970 UTC) version 1, 2, ... holds."""
+        return list(self._starts)
+
+    def rules_at(self, received_at_us: int) -> IdentityRules:
+        """The rules in force for what arrived then."""
+        version = self.version_at(received_at_us)
+        return DEFAULT_RULES if version == 0 else _rules_of(self.applied[version - 1][1])
+
     def versions(self) -> list[IdentityRules]:
         """All versions, the defaults first."""
-        return [DEFAULT_RULES, *(_rules_of(details) for _, details in self._applied)]
+        return [DEFAULT_RULES, *(_rules_of(details) for _, details in self.applied)]
 
     def latest(self) -> IdentityRules:
         """The rules that were set last."""
         return self.versions()[-1]
-
-    @property
-    def has_one(self) -> bool:
-        """Whether only the defaults are known."""
-        return not self._applied
 
 
 @lru_cache(maxsize=16)

@@ -113,6 +113,10 @@ def _check_account_types(types: tuple[AccountType, ...], file_name: str) -> None
     if not names:
         raise IdentityRulesError(f"{file_name}: account_types is empty; name at least one, such as school")
     for name in names:
+        if name in ("person", "item"):
+            raise IdentityRulesError(
+                f"{file_name}: account_types names {name!r}, which is no account; use another name"
+            )
         if not name or names.count(name) > 1:
             raise IdentityRulesError(
                 f"{file_name}: account_types names {name!r} twice or not at all; use one name each"

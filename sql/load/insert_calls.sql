@@ -7,6 +7,8 @@ select
     messages.message_at as called_at,
     messages.received_at,
     accepted.identity_id,
+    accepted.other_pair_ids,
+    messages.is_unbind,
     messages.account_id,
     messages.accounts,
     messages.is_leave,

@@ -9,6 +9,8 @@ select
     messages.original_at as original_event_at,
     messages.sent_at,
     accepted.identity_id,
+    accepted.other_pair_ids,
+    messages.is_unbind,
     messages.account_id,
     messages.accounts,
     messages.distinct_id,

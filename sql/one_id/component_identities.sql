@@ -1,0 +1,16 @@
+-- Purpose: the stored identities of pairs that are folded anew. Reads `component`.
+-- Grain: one row per identity.
+select
+    identities.identity_id,
+    identities.pair_id,
+    identities.incarnation,
+    identities.identity_key,
+    identities.identity_value,
+    identities.unbound_order,
+    identities.founder_id,
+from store.identities as identities
+semi join component
+    on identities.pair_id = component.pair_id
+order by
+    identities.pair_id,
+    identities.incarnation

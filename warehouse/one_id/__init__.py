@@ -1,0 +1,1 @@
+"""One-ID: which identities are one person, and how that is kept, explained and taken back."""

@@ -1,0 +1,337 @@
+"""The loops of One-ID, compiled: messages in canonical order in, persons out. No I/O, no clock, integers only.
+
+`warehouse.one_id.graph` holds the arrays and says what they mean. A person is a tree in `parent` whose root is the
+identity that founded it; `ring` links the identities of a person in a circle; per person, a list of nodes counts the
+live values of each key.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+_Ints = npt.NDArray[np.int64]
+
+MERGED, JOINED, CONFIRMED, REFUSED, RETRACTED, BLOCKED = 0, 1, 2, 3, 4, 5
+NO_REASON, SINGLE_VALUE, OVER_LIMIT, BOTH_KNOWN, NO_ASSOCIATION = 0, 1, 2, 3, 4
+BY_MESSAGE, BY_SAME_VALUE = 0, 1
+BY_UNBIND, BY_PARENT, BY_REPLACEMENT = 0, 1, 2
+
+compiled: Any = numba.njit(cache=True)  # numba has no types
+
+
+class Arrays(NamedTuple):
+    """The state. By identity: parent, ring, arrived_us, place, key, is_live, incarnation, head. By pair (the identity
+    id of its first incarnation): latest, its last incarnation. By node: node_key, node_count, node_next.
+    `used` counts identities and nodes.
+    """
+
+    parent: npt.NDArray[np.int32]
+    ring: npt.NDArray[np.int32]
+    arrived_us: _Ints
+    place: _Ints
+    key: npt.NDArray[np.int16]
+    is_live: npt.NDArray[np.bool_]
+    incarnation: npt.NDArray[np.int32]
+    latest: npt.NDArray[np.int32]
+    head: npt.NDArray[np.int32]
+    node_key: npt.NDArray[np.int16]
+    node_count: npt.NDArray[np.int32]
+    node_next: npt.NDArray[np.int32]
+    used: _Ints
+
+
+class RuleArrays(NamedTuple):
+    """What the rules say, by version of the rules and number of the key."""
+
+    most: npt.NDArray[np.int32]
+    replaces_oldest: npt.NDArray[np.bool_]
+    parent_key: npt.NDArray[np.int16]
+    merges_known: npt.NDArray[np.bool_]  # by version only
+
+
+class MessageArrays(NamedTuple):
+    """Messages in canonical order. By message: `begins` (where its sightings begin, one entry more than messages),
+    arrived_us, message_index, rules (version), is_unbind, may_link. By sighting, the owner first: pair (its place in
+    the pairs of this batch) and void (0, or the outcome that acts give the link between the owner and it).
+    """
+
+    begins: _Ints
+    arrived_us: _Ints
+    message_index: _Ints
+    rules: npt.NDArray[np.int16]
+    is_unbind: npt.NDArray[np.bool_]
+    may_link: npt.NDArray[np.bool_]
+    pair: npt.NDArray[np.int32]
+    void: npt.NDArray[np.int8]
+
+
+class PairArrays(NamedTuple):
+    """The pairs of a batch: pair_id (-1 until it is first seen; written here), key, digest (32 bits of its name), twin
+    (the pair of this batch that has the same value under the counterpart key, or -1) and twin_void.
+    """
+
+    pair_id: npt.NDArray[np.int32]
+    key: npt.NDArray[np.int16]
+    digest: _Ints
+    twin: npt.NDArray[np.int32]
+    twin_void: npt.NDArray[np.int8]
+
+
+@compiled
+def find(parent, identity):  # type: ignore[no-untyped-def]  # compiled
+    """The founder of an identity's person."""
+    while parent[identity] != identity:
+        parent[identity] = parent[parent[identity]]
+        identity = parent[identity]
+    return identity
+
+
+@compiled
+def _rows(found, width):  # type: ignore[no-untyped-def]  # compiled
+    """A list of tuples as rows of an array."""
+    rows = np.empty((len(found), width), np.int64)
+    for at in range(len(found)):
+        for column in range(width):
+            rows[at, column] = found[at][column]
+    return rows
+
+
+@compiled
+def _count_of(a, founder, key):  # type: ignore[no-untyped-def]  # compiled
+    node = a.head[founder]
+    while node != -1:
+        if a.node_key[node] == key:
+            return a.node_count[node]
+        node = a.node_next[node]
+    return 0
+
+
+@compiled
+def _add_count(a, founder, key, change):  # type: ignore[no-untyped-def]  # compiled
+    node = a.head[founder]
+    while node != -1:
+        if a.node_key[node] == key:
+            a.node_count[node] += change
+            return
+        node = a.node_next[node]
+
+
+@compiled
+def _new_identity(a, pair, key, arrived_us, place):  # type: ignore[no-untyped-def]  # compiled
+    """A person of its own, with one live value; `pair` is -1 for a pair never seen."""
+    identity, node = a.used[0], a.used[1]
+    a.used[0] += 1
+    a.used[1] += 1
+    a.parent[identity] = identity
+    a.ring[identity] = identity
+    a.arrived_us[identity] = arrived_us
+    a.place[identity] = place
+    a.key[identity] = key
+    a.is_live[identity] = True
+    a.head[identity] = node
+    a.node_key[node] = key
+    a.node_count[node] = 1
+    a.node_next[node] = -1
+    a.latest[identity] = identity
+    if pair == -1:
+        a.incarnation[identity] = 0
+    else:
+        a.incarnation[identity] = a.incarnation[a.latest[pair]] + 1
+        a.latest[pair] = identity
+    return identity
+
+
+@compiled
+def _is_before(a, one, other):  # type: ignore[no-untyped-def]  # compiled
+    if a.arrived_us[one] != a.arrived_us[other]:
+        return a.arrived_us[one] < a.arrived_us[other]
+    return a.place[one] < a.place[other]
+
+
+@compiled
+def _release(a, identity, row, cause, released):  # type: ignore[no-untyped-def]  # compiled
+    """An identity is free: its past stays with its person, and it counts no more."""
+    a.is_live[identity] = False
+    _add_count(a, find(a.parent, identity), a.key[identity], -1)
+    released.append((identity, row, cause))
+
+
+@compiled
+def _unbind(a, identity, parent_key, row, released):  # type: ignore[no-untyped-def]  # compiled
+    """Free an identity, and with it the values of its person whose key stands below its own."""
+    if not a.is_live[identity]:
+        return
+    first = len(released)
+    _release(a, identity, row, BY_UNBIND, released)
+    at = first
+    while at < len(released):
+        above = released[at][0]
+        member = a.ring[above]
+        while member != above:
+            if a.is_live[member] and parent_key[a.key[member]] == a.key[above]:
+                _release(a, member, row, BY_PARENT, released)
+            member = a.ring[member]
+        at += 1
+
+
+@compiled
+def _oldest_live(a, person, key):  # type: ignore[no-untyped-def]  # compiled
+    oldest, member = -1, person
+    while True:
+        if a.is_live[member] and a.key[member] == key and (oldest == -1 or _is_before(a, member, oldest)):
+            oldest = member
+        member = a.ring[member]
+        if member == person:
+            return oldest
+
+
+@compiled
+def _full_key(a, one, other, most):  # type: ignore[no-untyped-def]  # compiled
+    """The first key of which two persons together would have too many live values; -1 where none."""
+    node = a.head[one]
+    while node != -1:
+        key = a.node_key[node]
+        if a.node_count[node] > 0 and a.node_count[node] + _count_of(a, other, key) > most[key]:
+            return key
+        node = a.node_next[node]
+    return -1
+
+
+@compiled
+def _replace_oldest(a, one, other, key, row, released):  # type: ignore[no-untyped-def]  # compiled
+    """Make room where one of the two persons is only a new value of the key; whether that could be done."""
+    if a.ring[one] == one and a.key[one] == key:
+        owner = other
+    elif a.ring[other] == other and a.key[other] == key:
+        owner = one
+    else:
+        return False
+    _release(a, _oldest_live(a, owner, key), row, BY_REPLACEMENT, released)
+    return True
+
+
+@compiled
+def _absorb(a, elder, younger):  # type: ignore[no-untyped-def]  # compiled
+    """Join two persons: trees, circles and counts."""
+    a.parent[younger] = elder
+    after = a.ring[elder]
+    a.ring[elder] = a.ring[younger]
+    a.ring[younger] = after
+    node = a.head[younger]
+    while node != -1:
+        following = a.node_next[node]
+        own = a.head[elder]
+        while own != -1 and a.node_key[own] != a.node_key[node]:
+            own = a.node_next[own]
+        if own != -1:
+            a.node_count[own] += a.node_count[node]
+        else:
+            a.node_next[node] = a.head[elder]
+            a.head[elder] = node
+        node = following
+    a.head[younger] = -1
+
+
+@compiled
+def _join(a, one, other, moment, rules, version, row, moves, released):  # type: ignore[no-untyped-def]  # compiled
+    """Join the persons founded by `one` and `other`, if the rules allow it: outcome, reason, key."""
+    elder, younger = (one, other) if _is_before(a, one, other) else (other, one)
+    arrived_us, starts = moment
+    is_known = a.arrived_us[younger] < arrived_us or (a.arrived_us[younger] == arrived_us and a.place[younger] < starts)
+    if is_known and not rules.merges_known[version]:
+        return REFUSED, BOTH_KNOWN, -1
+    most = rules.most[version]
+    key = _full_key(a, younger, elder, most)
+    if key != -1 and rules.replaces_oldest[version, key] and _replace_oldest(a, younger, elder, key, row, released):
+        key = _full_key(a, younger, elder, most)
+    if key != -1:
+        return REFUSED, SINGLE_VALUE if most[key] == 1 else OVER_LIMIT, key
+    member = younger
+    while True:
+        moves.append((member, elder, row))
+        member = a.ring[member]
+        if member == younger:
+            break
+    _absorb(a, elder, younger)
+    return (MERGED if is_known else JOINED), NO_REASON, -1
+
+
+@compiled
+def _try_link(a, one, other, void, kind, moment, rules, version, row, links, moves, released):  # type: ignore[no-untyped-def]  # compiled
+    """Try a link, and note what became of it."""
+    founder, other_founder = find(a.parent, one), find(a.parent, other)
+    outcome, reason, key = CONFIRMED, NO_REASON, -1
+    if void != 0:
+        outcome = void
+    elif founder != other_founder:
+        outcome, reason, key = _join(a, founder, other_founder, moment, rules, version, row, moves, released)
+    links.append((min(one, other), max(one, other), row, kind, outcome, reason, key))
+
+
+@compiled
+def _see(a, pairs, pair, moment, nth):  # type: ignore[no-untyped-def]  # compiled
+    """The live identity of a pair, made anew where there is none; and whether it was."""
+    pair_id = pairs.pair_id[pair]
+    if pair_id != -1 and a.is_live[a.latest[pair_id]]:
+        return a.latest[pair_id], False
+    arrived_us, starts = moment
+    identity = _new_identity(a, pair_id, pairs.key[pair], arrived_us, starts | nth << 32 | pairs.digest[pair])
+    if pair_id == -1:
+        pairs.pair_id[pair] = identity
+    return identity, True
+
+
+@compiled
+def _live_twin(a, pairs, pair):  # type: ignore[no-untyped-def]  # compiled
+    """The live identity with the same value under the counterpart key, or -1."""
+    if pairs.twin[pair] == -1 or pairs.pair_id[pairs.twin[pair]] == -1:
+        return -1
+    twin = a.latest[pairs.pair_id[pairs.twin[pair]]]
+    return twin if a.is_live[twin] else -1
+
+
+@compiled
+def fold(a, rules, messages, pairs):  # type: ignore[no-untyped-def]  # compiled
+    """Fold messages into the state, which has room for an identity and a node per sighting.
+
+    Returns, as rows of integers: the identity of each sighting; new identities (identity, pair of the batch,
+    sighting); links (lower id, higher id, message, kind, outcome, reason, key); moves (identity, founder, message);
+    released identities (identity, message, cause).
+    """
+    found = np.empty(len(messages.pair), np.int64)
+    # Each list starts with an entry that tells its type and is taken out again.
+    new, links = [(0, 0, 0)], [(0, 0, 0, 0, 0, 0, 0)]
+    moves, released = [(0, 0, 0)], [(0, 0, 0)]
+    new.pop(), links.pop(), moves.pop(), released.pop()
+    for row in range(len(messages.begins) - 1):
+        begin, end = messages.begins[row], messages.begins[row + 1]
+        moment = (messages.arrived_us[row], messages.message_index[row] << 44)
+        version = messages.rules[row]
+        for at in range(begin, end):
+            pair = messages.pair[at]
+            identity, is_new = _see(a, pairs, pair, moment, at - begin)
+            found[at] = identity
+            if is_new:
+                new.append((identity, pair, at))
+                twin = _live_twin(a, pairs, pair)
+                if twin != -1:
+                    void = pairs.twin_void[pair]
+                    _try_link(
+                        a, identity, twin, void, BY_SAME_VALUE, moment, rules, version, row, links, moves, released
+                    )
+        if messages.may_link[row] and not messages.is_unbind[row]:
+            for at in range(begin + 1, end):
+                void = messages.void[at]
+                _try_link(
+                    a, found[begin], found[at], void, BY_MESSAGE, moment, rules, version, row, links, moves, released
+                )
+        else:  # noted all the same: whoever looks for what may hang together has to find these identities, too
+            for at in range(begin + 1, end):
+                one, other = min(found[begin], found[at]), max(found[begin], found[at])
+                links.append((one, other, row, BY_MESSAGE, REFUSED, NO_ASSOCIATION, -1))
+        if messages.is_unbind[row]:
+            for at in range(begin, end):
+                _unbind(a, found[at], rules.parent_key[version], row, released)
+    return found, _rows(new, 3), _rows(links, 7), _rows(moves, 3), _rows(released, 3)

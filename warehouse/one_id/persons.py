@@ -1,0 +1,201 @@
+"""Persons on disk, kept equal to what the messages say.
+
+The graph in memory is a cache of `store.identities`. Messages that come in canonical order are folded onto it; what
+comes late, and acts that change the past, are left to `warehouse.one_id.refolding`.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.identity.history import RulesHistory
+from warehouse.batch import DecodedBatch
+from warehouse.frames import registered
+from warehouse.one_id.acts import Voids, read_rules_history, read_voids
+from warehouse.one_id.batches import (
+    Ints,
+    MessageRows,
+    first_links,
+    graph_messages,
+    last_of,
+    link_rows,
+    move_rows,
+    new_identity_rows,
+    released_rows,
+)
+from warehouse.one_id.graph import Folded, IdentityGraph, StoredIdentities
+from warehouse.one_id.pairs import KnownPairs, known_pairs
+from warehouse.one_id.sightings import Sightings
+from warehouse.statements import read_statement
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Whom messages belong to: `identity_id` by row (-1: nobody); all sightings, and `pair_id` by place of the pair."""
+
+    identity_id: Ints
+    sightings: Sightings
+    pair_id: Ints
+
+    def accepted_rows(self, accepted: npt.NDArray[np.bool_]) -> pa.Table:
+        """The rows of accepted messages, each with the identity it belongs to, if any, and its other pairs."""
+        rows = np.flatnonzero(accepted)
+        owner = pa.array(self.identity_id[rows], mask=self.identity_id[rows] < 0).cast(pa.uint32())
+        return pa.table(
+            {"row": pa.array(rows, pa.uint32()), "identity_id": owner, "other_pair_ids": self._other_pair_ids(rows)}
+        )
+
+    def _other_pair_ids(self, rows: Ints) -> pa.Array:
+        """By row, the ids of the pairs behind the first; null where there are none."""
+        is_other = self.sightings.nth() > 0
+        counts = np.bincount(self.sightings.row[is_other], minlength=len(self.identity_id))
+        values = pa.array(self.pair_id[self.sightings.pair[is_other]], pa.uint32())
+        lists = pa.ListArray.from_arrays(pa.array(np.r_[0, np.cumsum(counts)], pa.int32()), values)
+        return pc.if_else(pa.array(counts > 0), lists, pa.scalar(None, lists.type)).take(pa.array(rows))
+
+
+class Persons:
+    """The persons of one warehouse. Called inside the writer's transaction; its owner restores it after a failure."""
+
+    def __init__(self, salt: str) -> None:
+        self.salt = salt.encode()
+        self.graph = IdentityGraph()
+        self.voids = Voids()
+        self.history = RulesHistory()
+
+    def restore(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read the graph and what operators have set; the tables are not touched."""
+        self.graph = read_graph(connection)
+        self.restore_acts(connection)
+
+    def restore_acts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Read what operators have set, retracted and blocked so far."""
+        self.voids, self.history = read_voids(connection), read_rules_history(connection)
+
+    def place(
+        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, accepted: npt.NDArray[np.bool_]
+    ) -> tuple[Placed, set[int]]:
+        """Fold the accepted messages of a batch, which come in canonical order, and write what that changes.
+
+        Returns whom they belong to, and the identities that changed persons.
+        """
+        sightings, known = self._look_up(connection, batch, accepted)
+        rows = message_rows(batch)
+        messages, versions = graph_messages(
+            rows, sightings, self.voids.codes(sightings, known.identities), self.history
+        )
+        folded = self.graph.fold(versions, messages, known.columns)
+        self._write(connection, known, sightings, folded)
+        owner = np.full(len(rows.arrived_us), -1, np.int64)
+        first = sightings.nth() == 0
+        owner[sightings.row[first]] = folded.identity_id[first]
+        return Placed(owner, sightings, folded.pair_id), set(folded.moves[:, 0].tolist())
+
+    def place_for_now(
+        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, accepted: npt.NDArray[np.bool_]
+    ) -> tuple[Placed, list[int]]:
+        """Give messages that come late the first incarnations of their pairs; returns also these pairs, to refold."""
+        sightings, known = self._look_up(connection, batch, accepted)
+        pair_id = known.columns.pair_id.copy()
+        used = np.zeros(len(pair_id), np.bool_)
+        used[sightings.pair] = True
+        new = np.flatnonzero(used & (pair_id < 0))
+        pair_id[new] = self.graph.identity_count + np.arange(len(new))
+        first_seen = dict(zip(sightings.pair[::-1].tolist(), range(len(sightings.pair) - 1, -1, -1), strict=True))
+        rows = np.array([[pair_id[place], place, first_seen[place]] for place in new.tolist()], np.int64).reshape(-1, 3)
+        identities = new_identity_rows(rows, np.zeros(len(rows), np.int64), pair_id, known.identities, self.salt)
+        _write_identities(connection, identities, sightings, pair_id[sightings.pair])
+        owner = np.full(batch.messages.num_rows, -1, np.int64)
+        first = sightings.nth() == 0
+        owner[sightings.row[first]] = pair_id[sightings.pair[first]]
+        return Placed(owner, sightings, pair_id), np.unique(pair_id[sightings.pair]).tolist()
+
+    def _look_up(
+        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, accepted: npt.NDArray[np.bool_]
+    ) -> tuple[Sightings, KnownPairs]:
+        sightings = batch.sightings.of_rows(accepted)
+        return sightings, known_pairs(connection, self.salt, batch.pairs, self.graph.keys, self.voids)
+
+    def _write(
+        self, connection: duckdb.DuckDBPyConnection, known: KnownPairs, sightings: Sightings, folded: Folded
+    ) -> None:
+        incarnation = self.graph.incarnations(folded.new[:, 0])
+        rows = new_identity_rows(folded.new, incarnation, folded.pair_id, known.identities, self.salt)
+        _write_identities(connection, rows, sightings, folded.identity_id)
+        if len(folded.released):
+            with registered(connection, "released", released_rows(folded.released)):
+                connection.execute(read_statement("one_id/unbind_identities"))
+        self._write_links(connection, first_links(folded.links))
+        if len(folded.moves):
+            with registered(connection, "new_moves", move_rows(folded.moves)):
+                connection.execute(read_statement("one_id/insert_moves"))
+            self._write_founders(connection, folded.moves[last_of(folded.moves[:, 0])][:, 0])
+
+    def _write_links(self, connection: duckdb.DuckDBPyConnection, links: Ints) -> None:
+        table = link_rows(links, self.graph.keys.names())
+        with registered(connection, "candidates", table):
+            unseen = connection.sql(read_statement("one_id/unseen_links")).to_arrow_table()
+        if unseen.num_rows:
+            with registered(connection, "new_links", table.take(unseen["candidate"])):
+                connection.execute(read_statement("one_id/insert_links"))
+
+    def _write_founders(self, connection: duckdb.DuckDBPyConnection, moved: Ints) -> None:
+        """Write the persons of identities that changed theirs."""
+        founders = {
+            "identity_id": pa.array(moved, pa.uint32()),
+            "founder_id": pa.array(self.graph.founders(moved), pa.uint32()),
+        }
+        with registered(connection, "founders", pa.table(founders)):
+            connection.execute(read_statement("one_id/set_founders"))
+
+
+def read_graph(connection: duckdb.DuckDBPyConnection) -> IdentityGraph:
+    """The graph that the stored identities describe."""
+    stored = connection.sql(read_statement("one_id/stored_identities")).to_arrow_table()
+    keys = stored["identity_key"].combine_chunks().dictionary_encode()
+    if isinstance(keys, pa.ChunkedArray):
+        keys = keys.combine_chunks()
+    numbers = {
+        name: stored[name].to_numpy().astype(np.int64)
+        for name in ("identity_id", "pair_id", "incarnation", "founder_id", "arrived_us", "place")
+    }
+    return IdentityGraph.restored(
+        StoredIdentities(
+            **numbers,
+            key=keys.indices.to_numpy().astype(np.int64),
+            is_live=stored["is_live"].to_numpy(),
+        ),
+        keys.dictionary.to_pylist(),
+    )
+
+
+def message_rows(batch: DecodedBatch) -> MessageRows:
+    """The messages of a batch as the graph sees them."""
+    table = batch.messages
+    return MessageRows(
+        arrived_us=table["received_at_us"].to_numpy(),
+        index=table["message_index"].to_numpy().astype(np.int64),
+        record_type=table["record_type"].to_pylist(),
+        is_unbind=table["is_unbind"].to_numpy(),
+    )
+
+
+def _write_identities(
+    connection: duckdb.DuckDBPyConnection, new: pa.Table, sightings: Sightings, identity_id: Ints
+) -> None:
+    """Write new identities, and when the known ones were seen. Reads `messages`."""
+    columns = {
+        "row": pa.array(sightings.row, pa.uint32()),
+        "identity_id": pa.array(identity_id, pa.uint32()),
+        "place": pa.array(sightings.nth(), pa.uint32()),
+    }
+    with registered(connection, "sightings", pa.table(columns)):
+        # A table of its own: joined to Arrow inside an UPDATE, DuckDB takes ten times as long.
+        seen = connection.sql(read_statement("one_id/seen_identities")).to_arrow_table()
+    with registered(connection, "seen_identities", seen), registered(connection, "new_identities", new):
+        connection.execute(read_statement("one_id/see_identities"))
+        connection.execute(read_statement("one_id/insert_identities"))
