@@ -21,9 +21,9 @@ def stored_merged(connection: duckdb.DuckDBPyConnection) -> dict[AccountKey, str
     return {(account_type, account_id): into_id for account_type, account_id, into_id in found}
 
 
-def read_merged(connection: duckdb.DuckDBPyConnection) -> dict[AccountKey, str]:
+def read_merged(connection: duckdb.DuckDBPyConnection, acts_table: str = "store.acts") -> dict[AccountKey, str]:
     """The merged accounts that all acts come to, with the one each counts for."""
-    statement = "select act, details from store.acts where act in (?, ?) order by log_order"
+    statement = f"select act, details from {acts_table} where act in (?, ?) order by log_order"
     acts = connection.execute(statement, [MERGE_ACCOUNTS, UNMERGE_ACCOUNTS]).fetchall()
     return fold_merges((act, json.loads(details)) for act, details in acts)
 

@@ -9,6 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.errors import BadSql, QueryTimeout
+from warehouse.one_id.worlds import World, imagined
+from warehouse.project import Project
 from warehouse.reader import EventProperty
 from warehouse.statements import read_statement
 from warehouse.watermark import Watermark, read_watermark
@@ -27,9 +29,16 @@ class LimitedRows:
 class DuckDBSnapshot:
     """`Snapshot` over a cursor inside a read-only transaction."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float, project: Project) -> None:
         self._cursor = cursor
         self._timeout_s = timeout_s
+        self._project = project
+
+    @contextmanager
+    def imagined(self, world: World) -> Iterator[None]:
+        """While the block runs, this snapshot shows another world: as of a moment, or after acts not done yet."""
+        with imagined(self._cursor, self._project, world):
+            yield
 
     @property
     def watermark(self) -> str:

@@ -7,6 +7,8 @@ from importlib.resources.abc import Traversable
 import sqlglot
 from sqlglot import exp
 
+_FIRST_VIEWS = ("views/property_history", "views/property_values")
+
 
 @cache
 def _folder() -> Traversable:
@@ -23,6 +25,11 @@ def list_statements(folder: str) -> list[str]:
     """Names of the files in a folder of `sql/`, sorted, each usable with `read_statement`."""
     files = _folder().joinpath(folder).iterdir()
     return sorted(f"{folder}/{file.name.removesuffix('.sql')}" for file in files if file.name.endswith(".sql"))
+
+
+def list_views() -> list[str]:
+    """The public views, each usable with `read_statement`; those that others are built on come first."""
+    return [*_FIRST_VIEWS, *(name for name in list_statements("views") if name not in _FIRST_VIEWS)]
 
 
 def with_literals(statement: str, parameters: dict[str, str]) -> str:

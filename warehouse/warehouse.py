@@ -18,11 +18,9 @@ from warehouse.migrations import migrate
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import DuckDBSnapshot
-from warehouse.statements import list_statements, read_statement, with_literals
+from warehouse.statements import list_views, read_statement, with_literals
 
 IN_MEMORY = ":memory:"
-# Views that others are built on come first.
-_FIRST_VIEWS = ["views/property_history", "views/property_values"]
 
 
 class Warehouse:
@@ -62,7 +60,7 @@ class Warehouse:
         self._cursors.add(cursor)
         try:
             cursor.execute("begin transaction read only")
-            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s)
+            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s, self.project)
         finally:
             self._cursors.discard(cursor)
             cursor.close()
@@ -100,8 +98,7 @@ def _check_salt(connection: duckdb.DuckDBPyConnection, project: Project) -> None
 
 def create_views(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
     """Make the public views anew, in the project's time zone."""
-    rest = [name for name in list_statements("views") if name not in _FIRST_VIEWS]
-    for name in [*_FIRST_VIEWS, *rest]:
+    for name in list_views():
         connection.execute(with_literals(read_statement(name), {"timezone": project.timezone}))
 
 

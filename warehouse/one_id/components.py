@@ -4,7 +4,8 @@ Links of any outcome are followed, refused ones too, so nothing outside of a com
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import duckdb
 import numpy as np
@@ -16,7 +17,7 @@ from ingest.message import Identity
 from warehouse.frames import registered
 from warehouse.one_id.acts import Voids
 from warehouse.one_id.batches import Ints, MessageRows, graph_messages
-from warehouse.one_id.graph import Folded, IdentityGraph, Pairs
+from warehouse.one_id.graph import Folded, IdentityGraph, Messages, Pairs
 from warehouse.one_id.names import founder_digest, twin_of
 from warehouse.one_id.pairs import find_pairs
 from warehouse.one_id.sightings import Sightings
@@ -50,8 +51,10 @@ class FoldedComponent:
         return self.graph.founders(np.arange(self.graph.identity_count))
 
 
-def find_component(connection: duckdb.DuckDBPyConnection, salt: bytes, pair_ids: Iterable[int]) -> Component:
-    """All that links connect with these pairs, with its messages."""
+def find_component(
+    connection: duckdb.DuckDBPyConnection, salt: bytes, pair_ids: Iterable[int], known_order: str | None = None
+) -> Component:
+    """All that links connect with these pairs, with its messages, or those that came before a place in the log."""
     found, names = set(pair_ids), dict[int, Identity]()
     while True:
         with registered(connection, "component", _pair_table(found)):
@@ -64,6 +67,8 @@ def find_component(connection: duckdb.DuckDBPyConnection, salt: bytes, pair_ids:
         found |= more
     with registered(connection, "component", _pair_table(names)):
         messages = connection.sql(read_statement("one_id/component_messages")).to_arrow_table()
+    if known_order is not None:
+        messages = messages.filter(pc.less(messages["log_order"], known_order))
     ordered = sorted(names)
     return Component(stored, messages, np.array(ordered, np.int64), [names[pair_id] for pair_id in ordered])
 
@@ -82,8 +87,10 @@ def _twins(connection: duckdb.DuckDBPyConnection, salt: bytes, names: dict[int, 
     return set(find_pairs(connection, salt, twins))
 
 
-def fold_component(component: Component, salt: bytes, voids: Voids, history: RulesHistory) -> FoldedComponent:
-    """Fold the messages of a component from the beginning."""
+def fold_component(
+    component: Component, salt: bytes, voids: Voids, history: RulesHistory, happened_at: datetime | None = None
+) -> FoldedComponent:
+    """Fold the messages of a component from the beginning; those from `happened_at` on neither link nor unbind."""
     graph, table = IdentityGraph(), component.messages
     sightings = _sightings(component)
     rows = MessageRows(
@@ -93,8 +100,16 @@ def fold_component(component: Component, salt: bytes, voids: Voids, history: Rul
         is_unbind=table["is_unbind"].to_numpy(),
     )
     messages, versions = graph_messages(rows, sightings, voids.codes(sightings, component.identities), history)
+    if happened_at is not None:
+        messages = _until(messages, table, happened_at)
     folded = graph.fold(versions, messages, _pair_columns(component, salt, graph, voids))
     return FoldedComponent(component, graph, sightings, folded)
+
+
+def _until(messages: Messages, table: pa.Table, happened_at: datetime) -> Messages:
+    moment = pa.scalar(happened_at.astimezone(UTC).replace(tzinfo=None), pa.timestamp("us"))
+    has_happened = pc.less(table["message_at"], moment).to_numpy(zero_copy_only=False)
+    return replace(messages, may_link=messages.may_link & has_happened, is_unbind=messages.is_unbind & has_happened)
 
 
 def _sightings(component: Component) -> Sightings:

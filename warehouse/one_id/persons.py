@@ -141,7 +141,7 @@ class Persons:
             unseen = connection.sql(read_statement("one_id/unseen_links")).to_arrow_table()
         if unseen.num_rows:
             with registered(connection, "new_links", table.take(unseen["candidate"])):
-                connection.execute(read_statement("one_id/insert_links"))
+                connection.execute("insert into store.links by name " + read_statement("one_id/links_of_messages"))
 
     def _write_founders(self, connection: duckdb.DuckDBPyConnection, moved: Ints) -> None:
         """Write the persons of identities that changed theirs."""

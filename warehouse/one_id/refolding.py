@@ -42,7 +42,8 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: FoldedRows) -> set[int]:
             )
         insert = "insert into store.identities by name select * from folded_identities"
         _insert(connection, "folded_identities", rows.identities(), insert)
-        _insert(connection, "new_links", rows.links(), read_statement("one_id/insert_links"))
+        links_of_messages = f"insert into store.links by name {read_statement('one_id/links_of_messages')}"
+        _insert(connection, "new_links", rows.links(), links_of_messages)
         _insert(connection, "new_moves", rows.moves(), read_statement("one_id/insert_moves"))
     moved = rows.moved_messages()
     _move_messages(connection, moved)

@@ -1,6 +1,5 @@
--- Purpose: write links with what became of them. Reads `new_links` and `messages`.
+-- Purpose: links with what became of them and the message that tried each. Reads `new_links` and `messages`.
 -- Grain: one row per pair of identities and whether it was refused.
-insert into store.links by name
 select
     new_links.left_identity_id,
     new_links.right_identity_id,
