@@ -18,7 +18,6 @@ from ingest.erasure.deletions import fingerprint, read_deletions
 from warehouse.comparing import ViewComparison, compare_warehouses
 from warehouse.decoder import DecoderProcess
 from warehouse.forgetting import remember_deletions
-from warehouse.pinning import pin_incarnations
 from warehouse.rebuild import Progress, build_fresh, fresh_path, remove_warehouse, swap_in
 from warehouse.warehouse import Warehouse
 
@@ -78,7 +77,6 @@ def rebuild_warehouse(
         fresh = _build(settings, progress)
         try:
             remember_deletions(fresh, fingerprint(deletions))
-            pin_incarnations(fresh, deletions)
             refresh_project(fresh, settings)
             rebuilt = _compared(old, fresh, views)
             if (is_check or send_again) and old is not None and rebuilt.refused_again:

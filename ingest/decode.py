@@ -165,8 +165,8 @@ def _check_act(record: Record, settings: DecodeSettings) -> Decoded:
     elif record.act.act == DELETE_PERSON:
         try:
             read_deletion(record.act.details)
-        except Unreadable as refusal:
-            reader.refuse(refusal, repr(record.act.details).encode())
+        except Unreadable as error:
+            reader.refuse(error, repr(record.act.details).encode())
     elif record.act.act in IDENTITY_ACTS:
         try:
             check_identity_act(record.act)

@@ -9,7 +9,7 @@ from uuid import UUID
 from ingest.erasure.survey import OwnedPair
 from ingest.message import Identity, Message
 from warehouse.errors import NoSuchPerson
-from warehouse.identity import by_priority
+from warehouse.one_id.names import by_priority
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.statements import read_statement, with_literals
 from warehouse.warehouse import Warehouse

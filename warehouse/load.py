@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from ingest.erasure.deletions import DELETE_PERSON, Deletions
 from ingest.log.files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
@@ -34,6 +35,7 @@ from warehouse.one_id.acts import VOIDING_ACTS, touched_by
 from warehouse.one_id.pairs import find_pairs, find_values
 from warehouse.one_id.persons import Persons, Placed
 from warehouse.one_id.refolding import refold
+from warehouse.pinning import pin_incarnations, read_acts_of_deletion
 from warehouse.plans import read_applied_plans
 from warehouse.rejects import limit_originals
 from warehouse.statements import read_statement
@@ -87,6 +89,7 @@ class Loader:
         self._clock = clock
         self._window_us = warehouse.settings.duplicate_window_s * 1_000_000
         self._persons = Persons(warehouse.project.salt)
+        self._deletions = Deletions((), warehouse.project.salt)
         self._recent = RecentContents(0)
         self._is_stale = True
         self._seen_extent: LogExtent | None = None
@@ -161,6 +164,7 @@ class Loader:
     def _restore_caches(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self._is_stale:
             self._persons.restore(connection)
+            self._deletions = read_acts_of_deletion(connection, self._warehouse.project.salt)
             self._recent = RecentContents.restore(connection, self._window_us)
             self._is_stale = False
 
@@ -222,6 +226,7 @@ class Loader:
         self._store_messages(connection, batch, placed, accepted, load_id, set())
         remove_displaced(connection, judged, self._warehouse.project.timezone)
         self._refold(connection, {*pair_ids, *self._pairs_of_acts(connection, batch)})
+        self._number(connection, batch)
         remember_contents(connection, judged, self._window_us)
 
     def _store_rows(
@@ -232,11 +237,13 @@ class Loader:
         placed, changed = self._persons.place(connection, batch, accepted)
         self._store_messages(connection, batch, placed, accepted, load_id, changed)
         self._refold(connection, self._pairs_of_acts(connection, batch))
+        self._number(connection, batch)
 
     def _store_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
         if batch.acts:
             store_acts(connection, batch)
             self._persons.restore_acts(connection)
+            self._deletions = read_acts_of_deletion(connection, self._warehouse.project.salt)
 
     def _pairs_of_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> set[int]:
         """The pairs whose past acts may change."""
@@ -247,6 +254,14 @@ class Loader:
                 pair_ids.update(find_pairs(connection, self._persons.salt, sorted(identities)))
                 pair_ids.update(find_values(connection, values))
         return pair_ids
+
+    def _number(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
+        """Give the identities that were written their public numbers, which count erased incarnations too."""
+        written, self._persons.unnumbered = self._persons.unnumbered, set()
+        if self._deletions.has_ended:
+            has_more = any(act.act == DELETE_PERSON for _, act, _ in batch.acts)
+            salt = self._warehouse.project.salt
+            pin_incarnations(connection, salt, self._deletions, None if has_more else written)
 
     def _refold(self, connection: duckdb.DuckDBPyConnection, pair_ids: set[int]) -> None:
         if pair_ids:

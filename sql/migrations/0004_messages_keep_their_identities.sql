@@ -8,8 +8,9 @@ alter table store.calls add column other_pair_ids uinteger[];
 alter table store.events add column is_unbind boolean default false;
 alter table store.calls add column is_unbind boolean default false;
 
--- The id of the pair's first incarnation; why a free identity was freed.
+-- The id of the pair's first incarnation, and a keyed hash of the pair to find it by; why a free identity was freed.
 alter table store.identities add column pair_id uinteger;
+alter table store.identities add column pair_hash uuid;
 alter table store.identities add column unbound_because varchar;
 
 -- A refused link says which rule refused it, and for which key.

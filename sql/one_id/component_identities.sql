@@ -1,9 +1,9 @@
--- Purpose: the stored identities of pairs that are folded anew. Reads `component`.
+-- Purpose: the stored identities of pairs that are folded anew, incarnations counted among those that are stored. Reads `component`.
 -- Grain: one row per identity.
 select
     identities.identity_id,
     identities.pair_id,
-    identities.incarnation,
+    row_number() over (partition by identities.pair_id order by identities.incarnation) - 1 as incarnation,
     identities.identity_key,
     identities.identity_value,
     identities.unbound_order,

@@ -4,6 +4,7 @@ insert into store.identities by name
 select
     new_identities.identity_id,
     new_identities.pair_id,
+    new_identities.pair_hash,
     new_identities.identity_key,
     new_identities.identity_value,
     new_identities.incarnation,

@@ -11,7 +11,7 @@ from ingest.identity.rules import IdentityRules
 from ingest.message import Identity
 from warehouse.frames import uuids
 from warehouse.one_id.graph import LINK_KINDS, LINK_OUTCOMES, REFUSALS, RELEASES, Messages
-from warehouse.one_id.names import founder_digest
+from warehouse.one_id.names import founder_digest, pair_digest
 from warehouse.one_id.sightings import Sightings
 
 Ints = npt.NDArray[np.int64]
@@ -67,6 +67,7 @@ def new_identity_rows(new: Ints, incarnation: Ints, pair_id: Ints, identities: l
             "identity_value": pa.array([each.value for each in named], pa.string()),
             "incarnation": pa.array(incarnation, pa.uint32()),
             "own_person_id": uuids(digests),
+            "pair_hash": uuids([pair_digest(salt, one) for one in named]),
         }
     )
 

@@ -18,7 +18,7 @@ from warehouse.frames import registered
 from warehouse.one_id.acts import Voids
 from warehouse.one_id.batches import Ints, MessageRows, graph_messages
 from warehouse.one_id.graph import Folded, IdentityGraph, Messages, Pairs
-from warehouse.one_id.names import founder_digest, twin_of
+from warehouse.one_id.names import pair_digest, twin_of
 from warehouse.one_id.pairs import find_pairs
 from warehouse.one_id.sightings import Sightings
 from warehouse.statements import read_statement
@@ -127,7 +127,7 @@ def _sightings(component: Component) -> Sightings:
 def _pair_columns(component: Component, salt: bytes, graph: IdentityGraph, voids: Voids) -> Pairs:
     place_of = {identity: place for place, identity in enumerate(component.identities)}
     twins = [twin_of(identity) for identity in component.identities]
-    digests = b"".join(founder_digest(salt, identity, 0)[:4] for identity in component.identities)
+    digests = b"".join(pair_digest(salt, identity)[:4] for identity in component.identities)
     codes = [0 if two is None else voids.code(one, two) for one, two in zip(component.identities, twins, strict=True)]
     return Pairs(
         pair_id=np.full(len(twins), -1, np.int64),

@@ -7,7 +7,7 @@ from warehouse.frames import uuids
 from warehouse.one_id.batches import Ints, first_links, link_rows, move_rows
 from warehouse.one_id.components import FoldedComponent
 from warehouse.one_id.graph import RELEASES
-from warehouse.one_id.names import founder_digest
+from warehouse.one_id.names import founder_digest, pair_digest
 
 
 class FoldedRows:
@@ -62,6 +62,7 @@ class FoldedRows:
                 "log_order": pa.array([f"{orders[sightings.row[at]]}/{nth[at]:06d}" for at in new[:, 2].tolist()]),
                 "founder_id": pa.array(self.identity_id[founders], pa.uint32()),
                 "own_person_id": uuids(own),
+                "pair_hash": uuids([pair_digest(self._salt, one) for one in named]),
                 "person_id": uuids([own[founder] for founder in founders.tolist()]),
             }
         )

@@ -13,6 +13,11 @@ def founder_digest(salt: bytes, identity: Identity, incarnation: int) -> bytes:
     return hashlib.blake2b(name, digest_size=16, key=salt).digest()
 
 
+def pair_digest(salt: bytes, identity: Identity) -> bytes:
+    """16 bytes that name a pair, by which it is found and told from others that were seen at the same moment."""
+    return founder_digest(salt, identity, 0)
+
+
 def founder_person_id(salt: bytes, identity: Identity, incarnation: int) -> UUID:
     """The public id of the person that this identity founds."""
     return uuid_of(founder_digest(salt, identity, incarnation))

@@ -11,7 +11,7 @@ from ingest.message import Identity
 from warehouse.frames import registered, uuids
 from warehouse.one_id.acts import Voids
 from warehouse.one_id.graph import Keys, Pairs
-from warehouse.one_id.names import founder_digest, twin_of
+from warehouse.one_id.names import pair_digest, twin_of
 from warehouse.statements import read_statement
 
 
@@ -30,7 +30,7 @@ def known_pairs(
     carried = {identity: place for place, identity in enumerate(identities)}
     twins = [twin_of(identity) for identity in identities]
     every = [*identities, *(twin for twin in dict.fromkeys(twins) if twin is not None and twin not in carried)]
-    digests = [founder_digest(salt, identity, 0) for identity in every]
+    digests = [pair_digest(salt, identity) for identity in every]
     pair_id = _find(connection, digests)
     is_kept = np.arange(len(every)) < len(identities)
     kept = np.flatnonzero(is_kept | (pair_id >= 0))
@@ -54,7 +54,7 @@ def known_pairs(
 
 def find_pairs(connection: duckdb.DuckDBPyConnection, salt: bytes, identities: Sequence[Identity]) -> list[int]:
     """The ids of those pairs that were ever seen."""
-    found = _find(connection, [founder_digest(salt, identity, 0) for identity in identities])
+    found = _find(connection, [pair_digest(salt, identity) for identity in identities])
     return [pair_id for pair_id in found.tolist() if pair_id >= 0]
 
 
@@ -66,7 +66,7 @@ def find_values(connection: duckdb.DuckDBPyConnection, values: set[str]) -> list
 
 
 def _find(connection: duckdb.DuckDBPyConnection, digests: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    names = pa.table({"place": pa.array(range(len(digests)), pa.uint32()), "own_person_id": uuids(digests)})
+    names = pa.table({"place": pa.array(range(len(digests)), pa.uint32()), "pair_hash": uuids(digests)})
     with registered(connection, "names", names):
         found = connection.sql(read_statement("one_id/known_pairs")).to_arrow_table()
     pair_id = np.full(len(digests), -1, np.int64)

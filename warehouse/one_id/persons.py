@@ -66,6 +66,8 @@ class Persons:
         self.graph = IdentityGraph()
         self.voids = Voids()
         self.history = RulesHistory()
+        self.unnumbered = set[int]()
+        """Identities written by this load whose number does not count erased incarnations yet."""
 
     def restore(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read the graph and what operators have set; the tables are not touched."""
@@ -124,6 +126,7 @@ class Persons:
         self, connection: duckdb.DuckDBPyConnection, known: KnownPairs, sightings: Sightings, folded: Folded
     ) -> None:
         incarnation = self.graph.incarnations(folded.new[:, 0])
+        self.unnumbered.update(folded.new[:, 0].tolist())
         rows = new_identity_rows(folded.new, incarnation, folded.pair_id, known.identities, self.salt)
         _write_identities(connection, rows, sightings, folded.identity_id)
         if len(folded.released):

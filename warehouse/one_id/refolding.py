@@ -23,7 +23,9 @@ def refold(connection: duckdb.DuckDBPyConnection, persons: Persons, pair_ids: It
     """
     component = find_component(connection, persons.salt, pair_ids)
     folded = fold_component(component, persons.salt, persons.voids, persons.history)
-    return _write(connection, FoldedRows(folded, persons.salt, persons.graph.identity_count))
+    rows = FoldedRows(folded, persons.salt, persons.graph.identity_count)
+    persons.unnumbered.update(rows.identity_id.tolist())
+    return _write(connection, rows)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, rows: FoldedRows) -> set[int]:
