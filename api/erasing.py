@@ -12,8 +12,8 @@ from ingest.erasure.deletions import Deletions, fingerprint, read_deletions
 from ingest.erasure.eraser import Eraser, Erasures
 from ingest.erasure.ledger import LEDGER_NAME, restore_acts, write_ledger
 from ingest.erasure.sweeping import SweepReport, sweep
+from ingest.identity.history import read_rules_of_log
 from ingest.log.erasing import EraseStage
-from warehouse.forgetting import owner_of
 
 logger = logging.getLogger("onepath.forgetting")
 
@@ -40,6 +40,7 @@ def erase_from_log(
     except msgspec.DecodeError as error:
         path = settings.data / LEDGER_NAME
         raise ApiError(f"{path} cannot be read: {error}; restore it, or move it away if the log is whole") from error
+    owner_of = read_rules_of_log(log).owner_of
     eraser = Eraser(Deletions(deletions, settings.project.project.salt), settings.decode, owner_of)
     report = sweep(log, deletions, eraser, tell, observe)
     if report.rewritten or report.removed:

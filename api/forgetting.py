@@ -20,6 +20,7 @@ from api.settings import Settings
 from ingest.acts import append_acts
 from ingest.erasure.deletions import DeletePerson, deletion_act
 from ingest.erasure.survey import OwnedPair, Survey, deletion_of, survey_log
+from ingest.identity.history import read_rules_of_log
 from ingest.log.files import list_files, list_streams
 from ingest.message import Identity
 from ingest.record import Act
@@ -31,7 +32,6 @@ from warehouse.forgetting import (
     linked_values,
     loaded_files,
     must_forget,
-    owner_of,
     pairs_of,
 )
 from warehouse.load import Loader
@@ -96,6 +96,7 @@ def preview_deletion(settings: Settings, wanted: str, tell: Tell) -> Preview:
             pairs, linked = pairs_of(snapshot, person_id), linked_values(snapshot, person_id)
             counts = counts_of(snapshot, person_id)
             _refuse_lost_files(settings, loaded_files(snapshot))
+    owner_of = read_rules_of_log(settings.log_folder).owner_of
     survey = survey_log(settings.log_folder, pairs, linked, settings.decode, owner_of, tell)
     return Preview(person_id, counts, survey, tuple(pairs))
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from ingest.erasure.deletions import Deletion, Deletions
 from ingest.erasure.eraser import Eraser
 from ingest.erasure.survey import OwnedPair, deletion_of, survey_log
+from ingest.identity.history import RulesHistory
 from ingest.log.erasing import FoundRecord, read_file
 from ingest.log.files import LogFile, list_files, list_streams
 from ingest.message import Identity
 from ingest.settings import DecodeSettings
 from tests.stories import PROJECT
-from warehouse.forgetting import owner_of
 
 FOR_EVER_US = 1 << 62
+OWNERS = RulesHistory().owner_of
 
 
 def pair(key: str, value: str, since: str | None = None, until: str | None = None) -> OwnedPair:
@@ -29,12 +30,12 @@ def deletions_of(
     log: Path, *pairs: OwnedPair, until_us: int = FOR_EVER_US, settings: DecodeSettings | None = None
 ) -> list[Deletion]:
     """A deletion of the person with these pairs, as a survey of the log would have it."""
-    survey = survey_log(log, pairs, (), settings or DecodeSettings(), owner_of)
+    survey = survey_log(log, pairs, (), settings or DecodeSettings(), OWNERS)
     return [Deletion(until_us, deletion_of("somebody", pairs, survey.own_values, PROJECT.salt))]
 
 
 def eraser_of(deletions: Iterable[Deletion], settings: DecodeSettings | None = None) -> Eraser:
-    return Eraser(Deletions(deletions, PROJECT.salt), settings or DecodeSettings(), owner_of)
+    return Eraser(Deletions(deletions, PROJECT.salt), settings or DecodeSettings(), OWNERS)
 
 
 def found_in(folder: Path, values: Iterable[str]) -> dict[str, list[str]]:

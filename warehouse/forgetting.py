@@ -7,9 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ingest.erasure.survey import OwnedPair
-from ingest.message import Identity, Message
+from ingest.message import Identity
 from warehouse.errors import NoSuchPerson
-from warehouse.one_id.names import by_priority
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.statements import read_statement, with_literals
 from warehouse.warehouse import Warehouse
@@ -23,11 +22,6 @@ class PersonCounts(NamedTuple):
     identities: int
     events: int
     calls: int
-
-
-def owner_of(message: Message) -> Identity | None:
-    """The identity that a message belongs to; None for one about an account or an item alone."""
-    return by_priority(message.identities)[0] if message.identities else None
 
 
 def find_person(snapshot: DuckDBSnapshot, wanted: str) -> str:

@@ -15,21 +15,23 @@ from ingest.erasure.mentions import mentions, mentions_of
 from ingest.erasure.remaining import keep_decoded
 from ingest.erasure.repacking import repack
 from ingest.errors import CannotErase, RejectReason
+from ingest.identity.acts import VALUE_ACTS
+from ingest.identity.rules import SET_IDENTITY_RULES
 from ingest.message import Decoded, Identity, Message
 from ingest.plan.plan import SET_PLAN
 from ingest.plan.sifting import originals_of
 from ingest.record import Erased, Position, Record, Request
 from ingest.settings import DecodeSettings
 
-OwnerOf = Callable[[Message], Identity | None]
+OwnerOf = Callable[[Message, int], Identity | None]
 """The identity that a message belongs to."""
 
 # Rejects of a body as a whole beside messages from it: their original holds those messages too.
 _OF_WHOLE_BODIES: frozenset[RejectReason] = frozenset({"unreadable_body", "too_many_messages"})
 # Acts that say nothing without the person whom they are about.
-_OF_ONE_PERSON = frozenset({ADD_MEMBER, END_MEMBER})
+_OF_ONE_PERSON = frozenset({ADD_MEMBER, END_MEMBER, *VALUE_ACTS})
 # Acts about the project, not about persons: what they say holds for everybody.
-_OF_THE_PROJECT = frozenset({SET_PLAN, DELETE_PERSON, *ACCOUNT_ACTS}) - _OF_ONE_PERSON
+_OF_THE_PROJECT = frozenset({SET_PLAN, SET_IDENTITY_RULES, DELETE_PERSON, *ACCOUNT_ACTS}) - _OF_ONE_PERSON
 _ALL_BYTES = 1 << 40
 
 
@@ -81,7 +83,7 @@ class Eraser:
     def _find_gone(self, position: Position, record: Record, decoded: Decoded) -> frozenset[int] | None:
         """The indexes to erase; None when the request is about an erased person though it holds no message."""
         us = record.received_at_us
-        owners = ((each.index, self._owner_of(each)) for each in decoded.messages)
+        owners = ((each.index, self._owner_of(each, us)) for each in decoded.messages)
         gone = {
             index for index, owner in owners if owner is not None and self._deletions.owns(owner, us, position, index)
         }

@@ -114,7 +114,7 @@ class _Surveyor:
         decoded = decode(record, self._settings)
         us = record.received_at_us
         for message in decoded.messages:
-            owner = self._owner_of(message)
+            owner = self._owner_of(message, us)
             if owner is not None and self._owned.owns(owner, us, position, message.index):
                 self.survey.messages += 1
                 self.survey.files_of_messages.add(file)

@@ -6,12 +6,21 @@ Chosen by when a record arrived, never by when it is read, so that a rebuild fol
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from ingest.acts import STREAM as OPERATOR_STREAM
+from ingest.errors import IdentityRulesError
 from ingest.identity.reading import read_rules
-from ingest.identity.rules import DEFAULT_RULES, IdentityRules
+from ingest.identity.rules import DEFAULT_RULES, SET_IDENTITY_RULES, IdentityRules
+from ingest.log.files import read_records
+from ingest.message import Identity, Message
 from ingest.plan.plan import FORCE_DELAY_US
+from ingest.record import Damage
+
+_EVERYTHING = 1 << 62
 
 SetRules = Sequence[tuple[int, str]]
 """When rules were set (microseconds since 1970 UTC) and the details of their act as JSON, oldest first."""
@@ -44,6 +53,11 @@ class RulesHistory:
         version = self.version_at(received_at_us)
         return DEFAULT_RULES if version == 0 else _rules_of(self.applied[version - 1][1])
 
+    def owner_of(self, message: Message, received_at_us: int) -> Identity | None:
+        """The identity that a message belongs to; None for one about an account or an item alone."""
+        owners = self.rules_at(received_at_us).by_priority(message.identities)
+        return owners[0] if owners else None
+
     def versions(self) -> list[IdentityRules]:
         """All versions, the defaults first."""
         return [DEFAULT_RULES, *(_rules_of(details) for _, details in self.applied)]
@@ -51,6 +65,18 @@ class RulesHistory:
     def latest(self) -> IdentityRules:
         """The rules that were set last."""
         return self.versions()[-1]
+
+
+def read_rules_of_log(log: Path) -> RulesHistory:
+    """All rules that acts in a log set, also where no warehouse is at hand."""
+    found = list[tuple[int, str]]()
+    for _, _, record in read_records(log, OPERATOR_STREAM, 0, 0, _EVERYTHING):
+        if isinstance(record, Damage) or record.act is None or record.act.act != SET_IDENTITY_RULES:
+            continue
+        with suppress(IdentityRulesError):  # told as a reject, where it stands
+            rules_of(record.act.details)
+            found.append((record.received_at_us, json.dumps(record.act.details, sort_keys=True)))
+    return RulesHistory(found)
 
 
 @lru_cache(maxsize=16)
