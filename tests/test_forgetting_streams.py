@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.forgetting import retractions
-from ingest.erasure.deletions import Deletion
+from ingest.erasure.deletions import Deletion, Deletions
 from ingest.erasure.survey import deletion_of, survey_log
 from ingest.erasure.sweeping import SWEPT_NAME, sweep
 from ingest.log.files import list_files, read_records
@@ -18,7 +18,7 @@ from ingest.log.sealing import seal_stream
 from ingest.message import ANONYMOUS_ID, LOGIN_ID
 from ingest.record import Request
 from ingest.settings import DecodeSettings
-from tests.forgetting import eraser_of
+from tests.forgetting import OWNERS, eraser_of
 from tests.stories import (
     NOON_MS,
     NOON_US,
@@ -32,7 +32,7 @@ from tests.stories import (
     segment,
     sensors,
 )
-from warehouse.forgetting import linked_values, owner_of, pairs_of
+from warehouse.forgetting import linked_values, pairs_of
 from warehouse.pinning import pin_incarnations
 from warehouse.warehouse import Warehouse
 
@@ -84,7 +84,7 @@ def forget(log: StoryLog, warehouse: Warehouse, person_id: str) -> list[Deletion
     """As the command does it, but that the act itself is not written: it changes no row."""
     with warehouse.snapshot() as snapshot:
         pairs, linked = pairs_of(snapshot, person_id), linked_values(snapshot, person_id)
-    survey = survey_log(log.folder, pairs, linked, DecodeSettings(), owner_of)
+    survey = survey_log(log.folder, pairs, linked, DecodeSettings(), OWNERS)
     for number, act in enumerate(retractions(survey, "head office")):
         log.append(act, NOON_US + 3600 * SECOND_US + number, "operator")
     deletion = Deletion(NOON_US + 7200 * SECOND_US, deletion_of(person_id, pairs, survey.own_values, PROJECT.salt))
@@ -114,7 +114,8 @@ def test_nobody_else_changes(requests: Sequence[tuple[str, list[dict[str, str]]]
         places = positions(log.folder)
         deletions = forget(log, before, gone)
         after = load_story(log)
-        pin_incarnations(after, deletions)
+        with after.write() as connection:  # as a load does, once the act has come
+            pin_incarnations(connection, PROJECT.salt, Deletions(deletions, PROJECT.salt), None)
         assert everybodys(after) == expected
         assert positions(log.folder) == places
         check_erasing_again_changes_nothing(log.folder, deletions)
