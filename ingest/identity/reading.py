@@ -1,6 +1,8 @@
 """Reading identity rules from YAML text or plain values; says what is wrong, where, and what would be right."""
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
 
 import msgspec
 import yaml  # type: ignore[import-untyped]  # it ships no types
@@ -27,10 +29,26 @@ class _RulesFile(msgspec.Struct, forbid_unknown_fields=True):
     history: History = "follows"
     unknown_keys: UnknownKeys = "learn"
     known_persons: KnownPersons | None = None
-    keys: dict[str, dict[str, Any]] = {}
+    keys: dict[str, Any] = {}
     nobody: NobodyList = NobodyList()
     somebody: NobodyList = NobodyList()
     account_types: tuple[AccountType, ...] = DEFAULT_ACCOUNT_TYPES
+
+
+_STRUCTS: Mapping[str, type[msgspec.Struct]] = {
+    "keys": KeyRule,
+    "nobody": NobodyList,
+    "somebody": NobodyList,
+    "account_types": AccountType,
+}
+_WORDS = {
+    "object": "fields with values",
+    "array": "a list",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "null": "empty",
+}
 
 
 def read_rules_text(text: str, file_name: str) -> IdentityRules:
@@ -46,9 +64,9 @@ def read_rules(values: Any, file_name: str) -> IdentityRules:
     """The rules that plain values hold, as YAML and JSON give them; raises `IdentityRulesError`."""
     try:
         read = msgspec.convert(values, _RulesFile)
-        keys = {name: _key_rule(name, given) for name, given in read.keys.items()}
     except msgspec.ValidationError as error:
         raise IdentityRulesError(f"{file_name}: {_in_words(str(error))}") from error
+    keys = {name: _key_rule(name, given, file_name) for name, given in read.keys.items()}
     _check_keys(keys, file_name)
     _check_account_types(read.account_types, file_name)
     return IdentityRules(
@@ -73,21 +91,51 @@ def check_upgrade(before: IdentityRules, after: IdentityRules) -> None:
         )
 
 
-def _key_rule(name: str, given: dict[str, Any]) -> KeyRule:
+def _key_rule(name: str, given: Any, file_name: str) -> KeyRule:
     """What a file says of a key, over what is preset for it."""
+    if not isinstance(given, dict):
+        raise IdentityRulesError(f"{file_name}: keys.{name} is {given!r}; give it fields, such as values: single")
     preset = msgspec.structs.asdict(preset_rule(name) or KeyRule())
     try:
         return msgspec.convert({**preset, **given}, KeyRule)
     except msgspec.ValidationError as error:
-        raise msgspec.ValidationError(f"{error} of keys.{name}") from error
+        raise IdentityRulesError(f"{file_name}: {_in_words(str(error), f'keys.{name}')}") from error
 
 
-def _in_words(error: str) -> str:
-    return (
-        error.replace("Object contains", "it holds an")
-        .replace("an unknown", "an unknown")
-        .replace(" - at `$.", " at `")
-    )
+def _in_words(error: str, above: str = "") -> str:
+    """What msgspec found, as a sentence that names the place and says what would be right."""
+    fault, _, path = error.partition(" - at `")
+    place = ".".join(filter(None, (above, path.partition("$")[2].removeprefix(".").partition("`")[0])))
+    names = re.findall(r"[\w$]+", place)
+    where = place or "the top level"
+    if "[...]" in place or path.startswith("key`"):  # msgspec does not say which entry
+        where = f"{'a name' if path.startswith('key`') else 'an entry'} in {place.partition('[...]')[0]}"
+    fields = _fields(_STRUCTS.get(names[0], _RulesFile) if names else _RulesFile)
+    if found := re.fullmatch("Object contains unknown field `(.+)`", fault):
+        return f"{where} has no field {found[1]!r}; it may have {', '.join(fields)}"
+    if found := re.fullmatch("Object missing required field `(.+)`", fault):
+        return f"{where} has no {found[1]}; give it one"
+    choices = _choices(fields.get(names[-1])) if names else []
+    if found := re.fullmatch("Invalid enum value (.+)", fault):
+        return f"{where} is {found[1]}; it may be {', '.join(choices)}"
+    if found := re.fullmatch("Expected `(.+)`, got `(.+)`", fault):
+        right = f"one of {', '.join(choices)}" if choices else _in_plain(found[1]).replace("text", "text, in quotes")
+        return f"{where} is {_in_plain(found[2])}; it has to be {right}"
+    return f"{where}: {fault}"
+
+
+def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.name: field.type for field in msgspec.structs.fields(struct)}
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The values of a closed set, whether or not it may be left out."""
+    inner = get_args(annotation)
+    return [text for each in inner for text in ([each] if isinstance(each, str) else _choices(each))]
+
+
+def _in_plain(types: str) -> str:
+    return " or ".join(_WORDS.get(name.strip(), f"a {name.strip()}") for name in types.split("|"))
 
 
 def _check_keys(keys: dict[str, KeyRule], file_name: str) -> None:
@@ -113,11 +161,11 @@ def _check_account_types(types: tuple[AccountType, ...], file_name: str) -> None
     if not names:
         raise IdentityRulesError(f"{file_name}: account_types is empty; name at least one, such as school")
     for name in names:
+        if not name:
+            raise IdentityRulesError(f"{file_name}: account_types has an empty name; give it one, such as school")
         if name in ("person", "item"):
             raise IdentityRulesError(
                 f"{file_name}: account_types names {name!r}, which is no account; use another name"
             )
-        if not name or names.count(name) > 1:
-            raise IdentityRulesError(
-                f"{file_name}: account_types names {name!r} twice or not at all; use one name each"
-            )
+        if names.count(name) > 1:
+            raise IdentityRulesError(f"{file_name}: account_types names {name!r} twice; name each once")
