@@ -28,6 +28,7 @@ from tests.stories import (
 )
 from tests.test_one_id_graph import HISTORIES, PAIRS, RETRACTIONS
 from tests.test_one_id_warehouse import acts_of, block, entry, told
+from warehouse.one_id.moved import what_moved
 from warehouse.one_id.worlds import World
 from warehouse.warehouse import Warehouse
 
@@ -130,3 +131,31 @@ def test_worlds_leave_nothing_behind(tmp_path: Path) -> None:
         assert snapshot.query("select count(*) as n from persons")["n"].to_pylist() == [1]
         with snapshot.imagined(World(also=(("block_value", block(("$identity_login_id", "li")).details),))):
             assert snapshot.query("select count(*) as n from persons")["n"].to_pylist() == [2]
+
+
+def test_what_a_retraction_would_move(tmp_path: Path) -> None:
+    """At a desk Wang's phone number was typed for Li: a phone each, and one number in common."""
+    log = StoryLog(tmp_path)
+    li, wang = device("li's phone"), device("wang's phone")
+    number = {"$identity_mobile": "139"}
+    log.tell(
+        native(event("look", li, account_id="school-1")),
+        native(event("look", wang, account_id="school-2")),
+        native(event("pay", wang)),
+        native(event("call", number | li)),
+        native(event("call", number | wang)),
+    )
+    warehouse = load_story(log)
+    assert rows(warehouse, "select count(*) from persons") == [(1,)]
+    world = World(also=(("retract_link", retraction(number, li).details),))
+    with warehouse.snapshot() as snapshot:
+        moved = what_moved(snapshot, world)
+        assert what_moved(snapshot, World()).is_nothing
+    assert (moved.persons_before, moved.persons_after) == (1, 2)
+    assert [(each.identity_value, each.person_before != each.person_after) for each in moved.identities] == [
+        ("wang's phone", True),
+        ("139", True),
+    ]
+    assert moved.event_count == 4  # Wang's two and both calls: the number is a person of its own with Wang now
+    assert moved.events_of_another_account == 3  # the payment and the calls, which name none
+    assert moved.memberships == 2  # Wang is in school-2 as himself, and Li no more

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from warehouse.frames import registered, table_of
 from warehouse.merged_accounts import MERGED, read_merged
@@ -80,6 +81,7 @@ class _Builder:
 
     def build(self) -> None:
         rows = self._fold()
+        self._keep_stored()
         self._table("world_component", pa.table({"pair_id": rows.stored["pair_id"]}))
         self._table("world_old", pa.table({"identity_id": rows.stored["identity_id"]}))
         self._table("world_folded_identities", rows.identities())
@@ -95,6 +97,13 @@ class _Builder:
             select = re.sub(r"(?s)^.*?create or replace view \w+ as\n", "", read_statement(name))
             select = with_literals(select, {"timezone": self._project.timezone})
             self._view(name.rpartition("/")[2], self._in_world(select))
+
+    def _keep_stored(self) -> None:
+        """What is shown without this world, for comparisons: `stored_events` and the like."""
+        [(catalog,)] = self._cursor.execute("select current_database()").fetchall()
+        for name in ("events", "identities", "memberships"):
+            stored = exp.table_(name, db="main", catalog=catalog, quoted=True).sql(dialect="duckdb")
+            self._view(f"stored_{name}", f"select * from {stored}")
 
     def remove(self) -> None:
         for kind, name in reversed(self._made):
