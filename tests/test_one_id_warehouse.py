@@ -162,3 +162,29 @@ def test_unknown_keys_are_refused_where_the_rules_say_so(tmp_path: Path) -> None
     assert rows(warehouse, "select reason, detail from rejects") == [
         ("unknown_identity_key", "identity key 'wx_number' is not declared; declare it in the identity rules")
     ]
+
+
+def test_history_stays_where_the_rules_say_so(tmp_path: Path) -> None:
+    """Example E before the repair: what the second device saw before its login stays its own; afterwards it is L1's."""
+    log = StoryLog(tmp_path)
+    log.append(Act(SET_IDENTITY_RULES, "head office", {"rules": {"scheme": "many_to_one", "history": "stays"}}))
+    d1, d2, both = "$identity_anonymous_id", "d2", {"$identity_login_id": "L1"}
+    for number, (name, identities) in enumerate(
+        [
+            ("e1", {d1: "d1"}),
+            ("login", {d1: "d1"} | both),
+            ("e2", {d1: d2}),
+            ("login", {d1: d2} | both),
+            ("e3", {d1: d2}),
+        ]
+    ):
+        log.append(
+            native({"event_name": name, "identities": identities, "n": number}), NOON_US + (5 + number) * SECOND_US
+        )
+    warehouse = load_story(log)
+    of_l1 = "select person_id from identities where identity_value = 'L1'"
+    owned = f"select event_name, person_id in ({of_l1}) from events where event_name <> 'login' order by event_name"
+    assert rows(warehouse, owned) == [("e1", True), ("e2", False), ("e3", True)]
+    assert_each_event_has_one_person(warehouse)
+    assert rows(warehouse, "select count(*) from persons") == [(2,)]
+    assert contents(warehouse) == contents(load_story(log, load_max_messages=1))

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.erasure.deletions import DELETE_PERSON, Deletions
+from ingest.identity.rules import SET_IDENTITY_RULES
 from ingest.log.files import LogExtent, log_extent
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
@@ -47,7 +48,7 @@ from warehouse.storing import (
     store_watermark,
 )
 from warehouse.surviving import Decoder, SurvivingDecoder
-from warehouse.warehouse import Warehouse
+from warehouse.warehouse import Warehouse, create_views
 from warehouse.watermark import read_watermark
 
 LoadStage = Literal["begun", "stored", "committed"]
@@ -244,6 +245,8 @@ class Loader:
             store_acts(connection, batch)
             self._persons.restore_acts(connection)
             self._deletions = read_acts_of_deletion(connection, self._warehouse.project.salt)
+        if any(act.act == SET_IDENTITY_RULES for _, act, _ in batch.acts):
+            create_views(connection, self._warehouse.project)
 
     def _pairs_of_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> set[int]:
         """The pairs whose past acts may change."""

@@ -12,6 +12,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
+from warehouse.one_id.acts import read_rules_history
 from warehouse.reader import EventProperty
 from warehouse.snapshot import read_event_properties
 from warehouse.statements import list_statements, read_statement
@@ -39,7 +40,8 @@ def refresh_marts(
     with warehouse.write() as connection:
         stage_events = build_stage_events(read_event_properties(connection))
         connection.execute(_create_view("stage_events", stage_events))
-        fingerprint = _fingerprint(marts, stage_events, warehouse.project.timezone)
+        history = read_rules_history(connection).latest().history
+        fingerprint = _fingerprint(marts, stage_events, warehouse.project.timezone, history)
         rebuild = rebuild or _stored_fingerprint(connection) != fingerprint
         if rebuild:
             connection.execute("create or replace temp table refresh_dates as select distinct event_date from events")
@@ -82,8 +84,8 @@ def _create_view(name: str, select: str) -> str:
     ).sql(dialect="duckdb")
 
 
-def _fingerprint(marts: dict[str, str], stage_events: str, timezone: str) -> str:
-    parts = [timezone, stage_events, *(part for pair in sorted(marts.items()) for part in pair)]
+def _fingerprint(marts: dict[str, str], stage_events: str, timezone: str, history: str) -> str:
+    parts = [timezone, history, stage_events, *(part for pair in sorted(marts.items()) for part in pair)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -32,6 +32,16 @@ def list_views() -> list[str]:
     return [*_FIRST_VIEWS, *(name for name in list_statements("views") if name not in _FIRST_VIEWS)]
 
 
+def list_attribution_views(history: str) -> list[str]:
+    """The views inside `store` that say whose an event is, where history `follows` a merge or `stays`."""
+    return [f"history_{history}/attributed_events", f"history_{history}/past_persons"]
+
+
+def view_name(name: str) -> str:
+    """The name of the view that a file of `sql/` holds."""
+    return name.rpartition("/")[2]
+
+
 def with_literals(statement: str, parameters: dict[str, str]) -> str:
     """`statement` with each `$name` of `parameters` replaced by a text literal."""
     if not any(f"${name}" in statement for name in parameters):

@@ -15,10 +15,11 @@ import duckdb
 
 from warehouse.errors import WarehouseInUse, WriteFailed, WrongSalt
 from warehouse.migrations import migrate
+from warehouse.one_id.acts import read_rules_history
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import DuckDBSnapshot
-from warehouse.statements import list_views, read_statement, with_literals
+from warehouse.statements import list_attribution_views, list_views, read_statement, view_name, with_literals
 
 IN_MEMORY = ":memory:"
 
@@ -97,7 +98,9 @@ def _check_salt(connection: duckdb.DuckDBPyConnection, project: Project) -> None
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
-    """Make the public views anew, in the project's time zone."""
+    """Make the public views anew, in the project's time zone, with history as the rules that were set last have it."""
+    for name in list_attribution_views(read_rules_history(connection).latest().history):
+        connection.execute(f"create or replace view store.{view_name(name)} as {read_statement(name)}")
     for name in list_views():
         connection.execute(with_literals(read_statement(name), {"timezone": project.timezone}))
 

@@ -14,7 +14,7 @@ named_events as (
             when account_types.account_type = 'account' then events.account_id
             else events.accounts[account_types.account_type][1]
         end as named_id,
-    from store.events as events
+    from store.attributed_events as events
     cross join account_types
 )
 
@@ -23,7 +23,7 @@ select
     named_events.event_name,
     named_events.event_at,
     cast((named_events.event_at at time zone 'UTC') at time zone $timezone as date) as event_date,
-    identities.person_id,
+    named_events.person_id,
     named_events.account_type,
     coalesce(merged.into_id, named_events.named_id, spans.account_id) as account_id,
     named_events.named_id is not null as is_named,
@@ -31,8 +31,6 @@ select
     named_events.properties,
     named_events.log_order,
 from named_events
-inner join store.identities as identities
-    on named_events.identity_id = identities.identity_id
 left join store.merged_accounts as merged
     on named_events.named_id = merged.account_id
     and named_events.account_type = merged.account_type

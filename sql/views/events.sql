@@ -3,20 +3,12 @@
 -- Grain: one row per event. Times are UTC; event_date is the day in the project's time zone.
 -- Parameters: timezone (text).
 create or replace view events as
-with identities as (
-    select
-        identity_id,
-        identity_key,
-        person_id,
-    from store.identities
-)
-
 select
     events.event_id,
     events.event_name,
     events.event_at,
     events.received_at,
-    identities.person_id,
+    events.person_id,
     coalesce(merged.into_id, events.account_id, spans.account_id) as account_id,
     events.distinct_id,
     events.dedupe_key,
@@ -25,7 +17,7 @@ select
     events.source,
     events.sdk,
     events.sdk_version,
-    identities.identity_key,
+    events.identity_key,
     cast((events.event_at at time zone 'UTC') at time zone $timezone as date) as event_date,
     events.properties.channel as channel,
     events.properties.region as region,
@@ -46,9 +38,7 @@ select
     events.original_event_at,
     events.sent_at,
     events.log_order,
-from store.events as events
-inner join identities
-    on events.identity_id = identities.identity_id
+from store.attributed_events as events
 left join store.merged_accounts as merged
     on events.account_id = merged.account_id
     and merged.account_type = 'account'

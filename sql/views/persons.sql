@@ -10,6 +10,11 @@ with members as (
         count(*) as identity_count,
     from store.identities
     group by person_id
+    union all by name
+    select
+        *,
+        0 as identity_count,
+    from store.past_persons
 ),
 
 properties_of_persons as (

@@ -135,7 +135,8 @@ class Persons:
         self._write_links(connection, first_links(folded.links))
         if len(folded.moves):
             with registered(connection, "new_moves", move_rows(folded.moves)):
-                connection.execute(read_statement("one_id/insert_moves"))
+                moves = read_statement("one_id/moves_of_messages")
+                connection.execute(f"insert into store.identity_moves by name {moves}")
             self._write_founders(connection, folded.moves[last_of(folded.moves[:, 0])][:, 0])
 
     def _write_links(self, connection: duckdb.DuckDBPyConnection, links: Ints) -> None:

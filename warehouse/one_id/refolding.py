@@ -46,7 +46,8 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: FoldedRows) -> set[int]:
         _insert(connection, "folded_identities", rows.identities(), insert)
         links_of_messages = f"insert into store.links by name {read_statement('one_id/links_of_messages')}"
         _insert(connection, "new_links", rows.links(), links_of_messages)
-        _insert(connection, "new_moves", rows.moves(), read_statement("one_id/insert_moves"))
+        moves_of_messages = f"insert into store.identity_moves by name {read_statement('one_id/moves_of_messages')}"
+        _insert(connection, "new_moves", rows.moves(), moves_of_messages)
     moved = rows.moved_messages()
     _move_messages(connection, moved)
     _forget_gone(connection, set(stored.to_pylist()) - now)

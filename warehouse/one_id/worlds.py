@@ -24,11 +24,12 @@ from warehouse.one_id.components import find_component, fold_component
 from warehouse.one_id.folded_rows import FoldedRows
 from warehouse.one_id.pairs import find_pairs, find_values
 from warehouse.project import Project
-from warehouse.statements import list_views, read_statement, with_literals
+from warehouse.statements import list_attribution_views, list_views, read_statement, view_name, with_literals
 
 _ALWAYS = "~"  # sorts behind every place in the log
 _NEVER_ENDS = "infinity"
-_STORED = ("identities", "events", "calls", "links", "acts", "account_evidence")
+_STORED = ("identities", "events", "calls", "links", "identity_moves", "acts", "account_evidence")
+_ATTRIBUTED = ("attributed_events", "past_persons")
 _FOLDED = ("memberships", "account_spans", "merged_accounts")
 _ACTS = {
     "act": pa.string(),
@@ -77,6 +78,7 @@ class _Builder:
         self._salt = project.salt.encode()
         self._world = world
         self._parameters = world.parameters()
+        self._history = read_rules_history(cursor)
         self._made: list[tuple[str, str]] = []
 
     def build(self) -> None:
@@ -86,17 +88,20 @@ class _Builder:
         self._table("world_old", pa.table({"identity_id": rows.stored["identity_id"]}))
         self._table("world_folded_identities", rows.identities())
         self._table("world_moved", rows.moved_messages())
-        self._table("world_folded_links", self._links(rows))
+        self._table("world_folded_links", self._of_messages(rows, "links", rows.links()))
+        self._table("world_folded_moves", self._of_messages(rows, "moves", rows.moves()))
         self._table("world_also", self._also())
-        for name in ("acts", "persons", "events", "calls", "links"):
+        for name in ("acts", "persons", "events", "calls", "links", "identity_moves"):
             self._view(f"world_{name}", self._statement(f"worlds/{name}"))
         self._table("world_seen", self._cursor.sql(read_statement("worlds/seen")).to_arrow_table())
         self._view("world_identities", read_statement("worlds/identities"))
         self._accounts(rows)
+        for name in list_attribution_views(self._history.latest().history):
+            self._view(f"world_{view_name(name)}", self._in_world(read_statement(name)))
         for name in list_views():
             select = re.sub(r"(?s)^.*?create or replace view \w+ as\n", "", read_statement(name))
             select = with_literals(select, {"timezone": self._project.timezone})
-            self._view(name.rpartition("/")[2], self._in_world(select))
+            self._view(view_name(name), self._in_world(select))
 
     def _keep_stored(self) -> None:
         """What is shown without this world, for comparisons: `stored_events` and the like."""
@@ -115,7 +120,7 @@ class _Builder:
         known_order = self._parameters["known_order"]
         voids = voids_after(read_voids(self._cursor, known_order), self._world.also)
         component = find_component(self._cursor, self._salt, self._touched(), known_order)
-        folded = fold_component(component, self._salt, voids, read_rules_history(self._cursor), self._world.happened_at)
+        folded = fold_component(component, self._salt, voids, self._history, self._world.happened_at)
         [(next_id,)] = self._cursor.execute("select coalesce(max(identity_id) + 1, 0) from store.identities").fetchall()
         return FoldedRows(folded, self._salt, next_id)
 
@@ -133,13 +138,14 @@ class _Builder:
                 touched.update(find_values(self._cursor, values))
         return touched
 
-    def _links(self, rows: FoldedRows) -> pa.Table:
+    def _of_messages(self, rows: FoldedRows, what: str, found: pa.Table) -> pa.Table:
+        """Links or moves of the messages that were folded, as they would be stored."""
         numbers = pa.array(range(rows.messages.num_rows), pa.uint32())
         with (
             registered(self._cursor, "messages", rows.messages.append_column("row", numbers)),
-            registered(self._cursor, "new_links", rows.links()),
+            registered(self._cursor, f"new_{what}", found),
         ):
-            return self._cursor.sql(read_statement("one_id/links_of_messages")).to_arrow_table()
+            return self._cursor.sql(read_statement(f"one_id/{what}_of_messages")).to_arrow_table()
 
     def _also(self) -> pa.Table:
         now = datetime.now(UTC).replace(tzinfo=None)
@@ -170,7 +176,7 @@ class _Builder:
         return with_literals(read_statement(name), self._parameters)
 
     def _in_world(self, sql: str) -> str:
-        names = "|".join((*_STORED, *_FOLDED))
+        names = "|".join((*_STORED, *_FOLDED, *_ATTRIBUTED))
         return re.sub(rf"\bstore\.({names})\b", r"world_\1", sql)
 
     def _table(self, name: str, rows: pa.Table) -> None:

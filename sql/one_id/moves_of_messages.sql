@@ -1,6 +1,5 @@
--- Purpose: write which identities came to another person. Reads `new_moves` and `messages`.
+-- Purpose: which identities came to another person, with the message that did it. Reads `new_moves` and `messages`.
 -- Grain: one row per identity and message; of several moves by one message, the last.
-insert into store.identity_moves by name
 select
     new_moves.identity_id,
     new_moves.founder_id,
