@@ -178,9 +178,8 @@ def test_history_stays_where_the_rules_say_so(tmp_path: Path) -> None:
             ("e3", {d1: d2}),
         ]
     ):
-        log.append(
-            native({"event_name": name, "identities": identities, "n": number}), NOON_US + (5 + number) * SECOND_US
-        )
+        message = {"event_name": name, "identities": identities, "properties": {"nth": number}}
+        log.append(native(message), NOON_US + (5 + number) * SECOND_US)
     warehouse = load_story(log)
     of_l1 = "select person_id from identities where identity_value = 'L1'"
     owned = f"select event_name, person_id in ({of_l1}) from events where event_name <> 'login' order by event_name"
