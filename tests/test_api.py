@@ -178,6 +178,9 @@ def test_the_command_line_asks_the_running_server(house: House) -> None:
     count = "select count(*) as n from events where event_name = 'Asked'"
     assert json.loads(house.cli("sql", count, "--format", "json").stdout) == [{"n": 2}]
     assert house.cli("sql", count, "--format", "csv").stdout == "n\n2\n"
+    before_all = ("--known-at", "2001-01-01")
+    assert house.cli("sql", count, *before_all, "--format", "csv").stdout == "n\n0\n"
+    assert "0" in house.cli("funnel", "Asked", *before_all).stdout
     funnel = house.cli("funnel", "Asked")
     assert ("Asked" in funnel.stdout, funnel.stderr) == (True, "")
     misspelt = house.cli("funnel", "Aksed").stderr

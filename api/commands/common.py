@@ -27,6 +27,12 @@ By = Annotated[Literal["person", "account"], typer.Option("--by", help="Count pe
 AccountTypeName = Annotated[
     str, typer.Option("--account-type", help="With --by account: which accounts, such as school, class or family.")
 ]
+KnownAt = Annotated[
+    str | None, typer.Option("--known-at", help="Answer with what had arrived before this moment (ISO 8601).")
+]
+HappenedAt = Annotated[
+    str | None, typer.Option("--happened-at", help="Answer with what had happened before this moment (ISO 8601).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON, its SQL included.")]
 
 out = Console()

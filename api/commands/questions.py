@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from api.commands.common import AccountTypeName, AsJson, By, Data, out, settings_to_ask
+from api.commands.common import AccountTypeName, AsJson, By, Data, HappenedAt, KnownAt, out, settings_to_ask
 from api.durations import parse_duration
+from api.settings import Settings
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 
 commands = typer.Typer()
@@ -17,6 +18,8 @@ commands = typer.Typer()
 @commands.command()
 def sql(
     statement: Annotated[str, typer.Argument(help="One SELECT over the public views.")],
+    known_at: KnownAt = None,
+    happened_at: HappenedAt = None,
     data: Data = None,
     output: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", help="How to print the rows.")
@@ -24,14 +27,13 @@ def sql(
 ) -> None:
     """Run one SELECT: on the running server, or on the folder when nothing runs."""
     from api.answering import answers
-    from api.asking import project_path
     from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         accept = "text/csv" if output == "csv" else "application/json"
-        response = ask("POST", project_path(settings, "sql"), {"sql": statement}, accept=accept)
+        response = ask("POST", _path(settings, "sql", known_at, happened_at), {"sql": statement}, accept=accept)
     terminal.print_rows(out, response, output)
 
 
@@ -42,6 +44,8 @@ def funnel(
     by: By = "person",
     account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
     breakdown: Annotated[str | None, typer.Option("--breakdown", help="Split by this event property.")] = None,
+    known_at: KnownAt = None,
+    happened_at: HappenedAt = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +59,7 @@ def funnel(
         "account_type": account_type,
         "breakdown": breakdown,
     }
-    _answer("funnel", question, data, as_json, terminal.print_funnel, events=steps)
+    _answer("funnel", question, (known_at, happened_at), data, as_json, terminal.print_funnel, events=steps)
 
 
 @commands.command()
@@ -72,6 +76,8 @@ def retention(
     ] = "first_time",
     by: By = "person",
     account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
+    known_at: KnownAt = None,
+    happened_at: HappenedAt = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -88,7 +94,7 @@ def retention(
         "account_type": account_type,
     }
     events = [event for event in (start, returning) if event is not None]
-    _answer("retention", question, data, as_json, terminal.print_retention, events)
+    _answer("retention", question, (known_at, happened_at), data, as_json, terminal.print_retention, events)
 
 
 @commands.command("sales-path")
@@ -98,6 +104,8 @@ def sales_path(
     window: Annotated[
         str | None, typer.Option("--window", help="Count entries within this time of the first; none by default.")
     ] = None,
+    known_at: KnownAt = None,
+    happened_at: HappenedAt = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -105,28 +113,40 @@ def sales_path(
     from api.printing import terminal
 
     question = {"by": by, "account_type": account_type, "window_s": parse_duration(window) if window else None}
-    _answer("sales-path", question, data, as_json, terminal.print_sales_path)
+    _answer("sales-path", question, (known_at, happened_at), data, as_json, terminal.print_sales_path)
 
 
 def _answer(
     name: str,
     question: dict[str, Any],
+    as_of: tuple[str | None, str | None],
     data: Path | None,
     as_json: bool,
     show: Callable[[Console, dict[str, Any]], None],
     events: Sequence[str] = (),
 ) -> None:
     from api.answering import answers
-    from api.asking import project_path, unknown_events
+    from api.asking import unknown_events
     from api.printing import terminal
 
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        response = ask("POST", project_path(settings, name), question)
+        response = ask("POST", _path(settings, name, *as_of), question)
         terminal.warn_of_unknown_events(unknown_events(settings, ask, events))
     if as_json:
         terminal.print_json(out, response)
     else:
         show(out, response.json())
         terminal.print_watermark(out, response.json())
+
+
+def _path(settings: Settings, name: str, known_at: str | None, happened_at: str | None) -> str:
+    """Where a question is asked, as of a moment or now."""
+    from urllib.parse import urlencode
+
+    from api.asking import project_path
+
+    given = {"known_at": known_at, "happened_at": happened_at}
+    as_of = urlencode({key: value for key, value in given.items() if value is not None})
+    return project_path(settings, name) + (f"?{as_of}" if as_of else "")

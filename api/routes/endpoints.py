@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from fastapi_offline import FastAPIOffline
 
 from api.backlog import Backlog, measure_backlog
+from api.routes.as_of import as_of_parameters
 from api.routes.projects import known_project
 from api.services.loading import LoadingStatus
 from api.settings import Settings
@@ -27,6 +28,7 @@ from models.matching import Stage, SubjectKind
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
 from warehouse.errors import BadSql, QueryTimeout, WarehouseError
+from warehouse.one_id.worlds import World
 from warehouse.reader import Snapshot
 from warehouse.refresh import RefreshReport
 from warehouse.snapshot import DuckDBSnapshot
@@ -147,35 +149,38 @@ def _questions(server: ServerParts) -> APIRouter:
     limits = settings.warehouse
 
     @contextmanager
-    def snapshot() -> Iterator[DuckDBSnapshot]:
-        with server.warehouse.snapshot() as found:
+    def snapshot(world: World | None = None) -> Iterator[DuckDBSnapshot]:
+        with server.warehouse.snapshot() as found, found.imagined(world) if world else nullcontext():
             yield found
+
+    as_of = as_of_parameters(settings.project.project.timezone)
+    AskedWorld = Annotated[World | None, Depends(as_of)]  # noqa: N806  # a type, made for this server's time zone
 
     router = APIRouter(dependencies=[Depends(known_project(settings))])
     calendar = calendar_of(settings)
 
     @router.post("/funnel")
-    def funnel(question: FunnelQuestion) -> FunnelAnswer:
+    def funnel(question: FunnelQuestion, world: AskedWorld = None) -> FunnelAnswer:
         """How many go from step to step within a window."""
-        with snapshot() as found:
+        with snapshot(world) as found:
             return answer_funnel(question, calendar, found)
 
     @router.post("/retention")
-    def retention(question: RetentionQuestion) -> RetentionAnswer:
+    def retention(question: RetentionQuestion, world: AskedWorld = None) -> RetentionAnswer:
         """Who comes back, by cohort and period."""
-        with snapshot() as found:
+        with snapshot(world) as found:
             return answer_retention(question, calendar, found)
 
     @router.post("/sales-path")
-    def sales_path(request: SalesPathRequest) -> SalesPathAnswer:
+    def sales_path(request: SalesPathRequest, world: AskedWorld = None) -> SalesPathAnswer:
         """How far persons or accounts came along the stages."""
-        with snapshot() as found:
+        with snapshot(world) as found:
             return answer_project_path(request, settings, found)
 
     @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)
-    def sql(request: SqlRequest, http: Request) -> Response:
+    def sql(request: SqlRequest, http: Request, world: AskedWorld = None) -> Response:
         """Run one SELECT over the public views; CSV when Accept asks for text/csv."""
-        with snapshot() as found:
+        with snapshot(world) as found:
             limited = found.query_limited(request.sql, limits.query_max_rows, limits.query_max_bytes)
             watermark = found.watermark
         if "text/csv" in http.headers.get("accept", ""):
