@@ -1,13 +1,21 @@
 -- Purpose: the evidence that identities are one person, and what became of it.
--- Grain: one row per pair of identities ever linked, with its first evidence. The left one is the one that was seen first.
--- outcome: merged (two known persons became one), joined (one side was new), confirmed (already one person),
--- refused (it would give a person two values of a single-valued key), retracted (an operator took it back).
+-- Grain: one row per pair of identities ever linked, with its first evidence, and one more where it was refused before it was
+-- accepted. The left one is the one that was seen first.
+-- link_id: 12 hex digits that name the two identities, the same on every replay; not of any order.
+-- outcome: merged (two known persons became one), joined (one side was new), confirmed (already one person), refused (by the
+-- rules), retracted (an operator took it back), blocked (an operator says that one of the values is nobody's own).
+-- reason: why it was refused, for which identity_key: single_value (a person has one), over_limit (a person has no more than its
+-- limit), both_known (the rules keep known persons apart), no_association (such a message does not link).
+-- left_person_id and person_id are the persons of the left and the right one now; one and the same where the link counts.
 create or replace view identity_links as
-with ordered_links as (
+with named_links as (
     select
         links.*,
-        case when ones.log_order <= others.log_order then ones.identity_id else others.identity_id end as first_id,
-        case when ones.log_order <= others.log_order then others.identity_id else ones.identity_id end as second_id,
+        ones.log_order <= others.log_order as is_in_order,
+        {'key': ones.identity_key, 'value': ones.identity_value, 'incarnation': ones.incarnation} as one,
+        {'key': others.identity_key, 'value': others.identity_value, 'incarnation': others.incarnation} as other,
+        ones.person_id as one_person_id,
+        others.person_id as other_person_id,
     from store.links as links
     inner join store.identities as ones
         on links.left_identity_id = ones.identity_id
@@ -16,19 +24,21 @@ with ordered_links as (
 )
 
 select
-    lefts.identity_key as left_identity_key,
-    lefts.identity_value as left_identity_value,
-    rights.identity_key as right_identity_key,
-    rights.identity_value as right_identity_value,
-    links.link_kind,
-    links.linked_at,
-    links.outcome,
-    rights.person_id,
-    links.protocol,
-    links.record_type,
-    links.log_order,
-from ordered_links as links
-inner join store.identities as lefts
-    on links.first_id = lefts.identity_id
-inner join store.identities as rights
-    on links.second_id = rights.identity_id
+    left(sha256(cast(to_json([least(one, other), greatest(one, other)]) as varchar)), 12) as link_id,
+    if(is_in_order, one.key, other.key) as left_identity_key,
+    if(is_in_order, one.value, other.value) as left_identity_value,
+    if(is_in_order, other.key, one.key) as right_identity_key,
+    if(is_in_order, other.value, one.value) as right_identity_value,
+    if(is_in_order, one.incarnation, other.incarnation) as left_incarnation,
+    if(is_in_order, other.incarnation, one.incarnation) as right_incarnation,
+    link_kind,
+    linked_at,
+    outcome,
+    reason,
+    identity_key,
+    if(is_in_order, one_person_id, other_person_id) as left_person_id,
+    if(is_in_order, other_person_id, one_person_id) as person_id,
+    protocol,
+    record_type,
+    log_order,
+from named_links
