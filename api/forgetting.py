@@ -28,13 +28,13 @@ from warehouse.decoder import DecoderProcess
 from warehouse.forgetting import (
     PersonCounts,
     counts_of,
-    find_person,
     linked_values,
     loaded_files,
     must_forget,
     pairs_of,
 )
 from warehouse.load import Loader
+from warehouse.one_id.finding import find_person
 from warehouse.rebuild import Progress, fresh_path, kept_path, remove_warehouse
 from warehouse.warehouse import Warehouse
 
@@ -92,7 +92,7 @@ def preview_deletion(settings: Settings, wanted: str, tell: Tell) -> Preview:
     with closing(open_warehouse(settings)) as warehouse:
         _load_rest(settings, warehouse)
         with warehouse.snapshot(timeout_s=24 * 3600) as snapshot:
-            person_id = find_person(snapshot, wanted)
+            person_id = find_person(snapshot, wanted, exactly=True)
             pairs, linked = pairs_of(snapshot, person_id), linked_values(snapshot, person_id)
             counts = counts_of(snapshot, person_id)
             _refuse_lost_files(settings, loaded_files(snapshot))

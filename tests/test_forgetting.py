@@ -370,8 +370,11 @@ def test_without_a_yes_nobody_goes(data: Path) -> None:
 @pytest.mark.parametrize(
     ("who", "why"),
     [
-        ("nobody", "neither a person id nor KEY=VALUE"),
-        ("$identity_login_id=nobody", "nobody has the identity $identity_login_id with the value 'nobody'"),
+        ("nobody", "nobody has the person id or the identity (KEY=VALUE) 'nobody'"),
+        (
+            "$identity_login_id=nobody",
+            "nobody has the person id or the identity (KEY=VALUE) '$identity_login_id=nobody'",
+        ),
         ("00000000-0000-8000-8000-000000000000", "nobody has the person id"),
     ],
 )

@@ -7,6 +7,7 @@ WarehouseError
 ├── DecoderDied         retryable: the decoder process ended twice on the same batch
 ├── WriteFailed         retryable: a transaction was undone; nothing of it remains
 ├── NoSuchPerson        final: nobody, or more than one, is named so
+├── CannotAct           final: an act names what is not there, or would do nothing
 ├── BadSql              final: the statement is wrong or not allowed; the message says why
 └── QueryTimeout        retryable with a smaller question or a larger limit
 """
@@ -38,6 +39,10 @@ class WriteFailed(WarehouseError):
 
 class NoSuchPerson(WarehouseError):
     """Nobody is named so, or more than one person is; the message says how to find one."""
+
+
+class CannotAct(WarehouseError):
+    """An operator's act names what is not there, or would do nothing; the message says what could be done."""
 
 
 class BadSql(WarehouseError):

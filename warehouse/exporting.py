@@ -13,7 +13,8 @@ from typing import Any
 from ingest.erasure.mentions import mentions
 from ingest.record import Record
 from warehouse.chosen import choose_orders, read_chosen
-from warehouse.forgetting import find_person, pairs_of
+from warehouse.forgetting import pairs_of
+from warehouse.one_id.finding import find_person
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.statements import read_statement, with_literals
 
@@ -27,7 +28,7 @@ _MOST_REJECTS_AT_ONCE = 1000
 
 def export_person(snapshot: DuckDBSnapshot, log: Path, wanted: str) -> Values:
     """Everything about the person named by its id or `KEY=VALUE`. Raises `NoSuchPerson`."""
-    person_id = find_person(snapshot, wanted)
+    person_id = find_person(snapshot, wanted, exactly=True)
     by_id = f"where person_id = '{person_id}'"
     [person] = _rows(snapshot, f"select * from persons {by_id}")
     events = _rows(snapshot, f"select * from events {by_id} order by log_order")

@@ -4,11 +4,9 @@ The rows themselves go by a rebuild from the cleaned log (ADR 0014).
 """
 
 from typing import NamedTuple
-from uuid import UUID
 
 from ingest.erasure.survey import OwnedPair
 from ingest.message import Identity
-from warehouse.errors import NoSuchPerson
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.statements import read_statement, with_literals
 from warehouse.warehouse import Warehouse
@@ -22,24 +20,6 @@ class PersonCounts(NamedTuple):
     identities: int
     events: int
     calls: int
-
-
-def find_person(snapshot: DuckDBSnapshot, wanted: str) -> str:
-    """The id of the person named by it, or by `KEY=VALUE` of an identity. Raises `NoSuchPerson`."""
-    key, equals, value = wanted.partition("=")
-    if not equals:
-        return _person_of_id(snapshot, wanted)
-    statement = read_statement("forget/persons_of_identity")
-    found = snapshot.query(with_literals(statement, {"identity_key": key, "identity_value": value}))
-    persons: list[str] = found["person_id"].to_pylist()
-    if not persons:
-        raise NoSuchPerson(f"nobody has the identity {key} with the value {value!r}; {_HOW_TO_FIND}")
-    if len(persons) > 1:
-        raise NoSuchPerson(
-            f"{key}={value} was freed and belongs or belonged to {len(persons)} persons; name one by its id: "
-            + " or ".join(persons)
-        )
-    return persons[0]
 
 
 def pairs_of(snapshot: DuckDBSnapshot, person_id: str) -> list[OwnedPair]:
@@ -84,24 +64,6 @@ def remember_deletions(warehouse: Warehouse, deletions: str) -> None:
     with warehouse.write() as connection:
         connection.execute("delete from store.settings where name = ?", [_FORGOTTEN])
         connection.execute("insert into store.settings values (?, ?)", [_FORGOTTEN, deletions])
-
-
-_HOW_TO_FIND = (
-    'look for the person with `onepath sql "select * from identities"`, or name a person_id from `persons` or `events`'
-)
-
-
-def _person_of_id(snapshot: DuckDBSnapshot, wanted: str) -> str:
-    try:
-        person_id = str(UUID(wanted))
-    except ValueError as error:
-        raise NoSuchPerson(
-            f"{wanted!r} is neither a person id nor KEY=VALUE of an identity, such as $identity_login_id=anna; "
-            + _HOW_TO_FIND
-        ) from error
-    if not counts_of(snapshot, person_id).identities:
-        raise NoSuchPerson(f"nobody has the person id {person_id}; {_HOW_TO_FIND}")
-    return person_id
 
 
 def _message_order(order: str | None) -> str | None:

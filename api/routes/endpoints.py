@@ -27,7 +27,7 @@ from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
 from models.matching import Stage, SubjectKind
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
-from warehouse.errors import BadSql, QueryTimeout, WarehouseError
+from warehouse.errors import BadSql, CannotAct, NoSuchPerson, QueryTimeout, WarehouseError
 from warehouse.one_id.worlds import World
 from warehouse.reader import Snapshot
 from warehouse.refresh import RefreshReport
@@ -125,7 +125,7 @@ def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncConte
 
 
 async def _explain(_request: Request, error: Exception) -> JSONResponse:
-    statuses = {QuestionError: 422, BadSql: 422, QueryTimeout: 408}
+    statuses = {QuestionError: 422, BadSql: 422, CannotAct: 422, NoSuchPerson: 404, QueryTimeout: 408}
     status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 503)
     return JSONResponse({"detail": str(error)}, status_code=status)
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, Depends
 
 from api.routes.endpoints import ServerParts
 from api.routes.projects import known_project
-from warehouse.errors import NoSuchPerson
 from warehouse.exporting import export_person
 
 EXPORT_TIMEOUT_S = 3600.0
@@ -20,10 +19,7 @@ def create_persons(server: ServerParts) -> APIRouter:
     @router.get("/persons/export")
     def export(person: str) -> dict[str, Any]:
         """All that is kept about a person, named by its id or as KEY=VALUE of an identity."""
-        try:
-            with server.warehouse.snapshot(timeout_s=EXPORT_TIMEOUT_S) as snapshot:
-                return export_person(snapshot, settings.log_folder, person)
-        except NoSuchPerson as error:
-            raise HTTPException(404, str(error)) from error
+        with server.warehouse.snapshot(timeout_s=EXPORT_TIMEOUT_S) as snapshot:
+            return export_person(snapshot, settings.log_folder, person)
 
     return router
