@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from api.commands import account, person, plan, questions, replay, services, tail, upkeep
+from api.commands import account, identity, person, plan, questions, replay, services, tail, upkeep
 from api.commands.common import one_sentence
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path."
 )
 # In the order in which `onepath --help` lists them.
-for module in (services, tail, questions, plan, account, upkeep, replay, person):
+for module in (services, tail, questions, plan, account, identity, upkeep, replay, person):
     app.add_typer(module.commands)
 
 
@@ -37,8 +37,8 @@ def options(
 def main() -> None:
     """Run the command line; the entry point."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("apscheduler", "httpx", "sqlglot"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     with one_sentence():
         app()
 

@@ -15,6 +15,7 @@ from api.forgetting import open_warehouse
 from api.loaded_settings import write_loaded_settings
 from api.routes.accounts import create_accounts
 from api.routes.endpoints import create_api
+from api.routes.identity import create_identity
 from api.routes.persons import create_persons
 from api.routes.planning import create_planning
 from api.routes.replaying import create_replaying
@@ -79,6 +80,7 @@ def answers_of_folder(settings: Settings) -> Iterator[tuple[Ask, Backlog]]:
         app.include_router(create_accounts(server))
         app.include_router(create_replaying(server))
         app.include_router(create_persons(server))
+        app.include_router(create_identity(server))
         yield _ask_in_process(app), backlog
 
 

@@ -134,6 +134,11 @@ def test_every_command_endpoint_view_mart_and_reject_reason_is_documented() -> N
         "plan/check",
         "plan/draft",
         "account",
+        "persons/{person}/why",
+        "identity/acts",
+        "identity/alarms",
+        "identity/numbers",
+        "identity/rules",
     ):
         assert f"/api/v1/projects/{{project}}/{path}" in text, f"endpoint {path}"
     for folder in ("views", "marts"):

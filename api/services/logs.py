@@ -19,7 +19,12 @@ from ingest.errors import LogError
 
 LogFormat = Literal["auto", "json", "text"]
 # Libraries that log what they are asked to do; `httpx` would write whole addresses.
-_QUIET = {"apscheduler": logging.WARNING, "httpx": logging.WARNING, "httpcore": logging.WARNING}
+_QUIET = {
+    "apscheduler": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "sqlglot": logging.WARNING,
+}
 _MAX_TEXT_CHARS = 500
 
 logger = logging.getLogger("onepath")

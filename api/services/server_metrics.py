@@ -28,6 +28,7 @@ from ingest.errors import IngestError
 from ingest.receiving.asgi import ASGIApp, Receive, Scope, Send
 from warehouse.errors import WarehouseError
 from warehouse.load import LoadReport
+from warehouse.one_id.graph import REFUSALS
 from warehouse.snapshot import DuckDBSnapshot
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -51,6 +52,11 @@ STANDING_METRICS: dict[str, tuple[Kind, str, Sequence[str]]] = {
         "gauge",
         "Bytes of the log not yet loaded; estimated when they are more than 2 MB.",
         (),
+    ),
+    "onepath_identity_refused_links": (
+        "gauge",
+        "Links that were refused and would have made two persons one, by the rule that refused them.",
+        ("reason",),
     ),
     "onepath_server_ready": ("gauge", "1 while /ready answers 200, else 0.", ()),
     "onepath_server_loading_failing": ("gauge", "1 while loading or refreshing fails, else 0.", ()),
@@ -133,6 +139,7 @@ class StandingMetrics(MetricsCollector):
         try:
             with self._server.warehouse.snapshot() as snapshot:
                 self._count_loaded(snapshot)
+                refused = _refused_links(snapshot)
                 marks = snapshot.marks()
             lag = measure_lag(self._server.settings.log_folder, marks, now_us)
         except (WarehouseError, IngestError, OSError):
@@ -141,6 +148,8 @@ class StandingMetrics(MetricsCollector):
             families.add("onepath_server_lag_seconds", (), lag.lag_s)
             families.add("onepath_server_backlog_requests", (), lag.requests)
             families.add("onepath_server_backlog_bytes", (), lag.byte_count)
+            for reason, count in refused.items():
+                families.add("onepath_identity_refused_links", (reason,), count)
         for labels, messages in self._loaded.items():
             families.add("onepath_server_loaded_messages", labels, messages)
         families.add("onepath_server_ready", (), float(judge_readiness(self._server, now_us).is_ready))
@@ -168,6 +177,15 @@ class StandingMetrics(MetricsCollector):
             key = (row["protocol"], row["record_type"], row["outcome"], row["reason"])
             self._loaded[key] += row["messages"]
             self._seen_load_id = max(self._seen_load_id, row["load_id"])
+
+
+def _refused_links(snapshot: DuckDBSnapshot) -> dict[str, int]:
+    """By reason, those included that refused nothing: an alert needs a series to begin with."""
+    rows = snapshot.query(
+        "select reason, count(*) as link_count from store.links where outcome = 'refused' group by reason"
+    ).to_pylist()
+    counts = {row["reason"]: row["link_count"] for row in rows}
+    return {reason: counts.get(reason, 0) for reason in REFUSALS if reason is not None}
 
 
 class Timed:

@@ -18,6 +18,7 @@ from api.forgetting import open_warehouse
 from api.loaded_settings import differing_settings, write_loaded_settings
 from api.routes.accounts import create_accounts
 from api.routes.endpoints import create_api
+from api.routes.identity import create_identity
 from api.routes.persons import create_persons
 from api.routes.planning import create_planning
 from api.routes.replaying import create_replaying
@@ -131,6 +132,7 @@ def create_server(settings: Settings, observe: Callable[[LoadStage], None] = lam
     app.include_router(create_accounts(server))
     app.include_router(create_replaying(server))
     app.include_router(create_persons(server))
+    app.include_router(create_identity(server))
     app.include_router(create_tailing(settings, stopping.is_set))
     app.include_router(create_readiness(server, system_clock_us))
     app.include_router(create_metrics(server, server.metrics, system_clock_us))

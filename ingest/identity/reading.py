@@ -51,13 +51,23 @@ _WORDS = {
 }
 
 
-def read_rules_text(text: str, file_name: str) -> IdentityRules:
-    """The rules that YAML text holds; raises `IdentityRulesError` naming the file and the fault."""
+def read_values(text: str, file_name: str) -> Any:
+    """What YAML text holds, as plain values; raises `IdentityRulesError` naming the file and the fault."""
     try:
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise IdentityRulesError(f"{file_name} is not YAML: {' '.join(str(error).split())}") from error
-    return read_rules({} if values is None else values, file_name)
+    return {} if values is None else values
+
+
+def read_rules_text(text: str, file_name: str) -> IdentityRules:
+    """The rules that YAML text holds; raises `IdentityRulesError` naming the file and the fault."""
+    return read_rules(read_values(text, file_name), file_name)
+
+
+def rules_text(values: dict[str, Any]) -> str:
+    """Plain values of rules as the text of their file."""
+    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=1000))
 
 
 def read_rules(values: Any, file_name: str) -> IdentityRules:
