@@ -4,7 +4,7 @@ Plain Python over the story's calls in order of arrival; it shares nothing with 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median
@@ -12,7 +12,7 @@ from typing import Literal
 
 from api.demo.calls import ANONYMOUS, LOGIN, STAGES, ZONE, Call, Identity
 
-Subject = Literal["person", "account"]
+Subject = Literal["person", "account", "family"]
 
 _SINGLE_VALUED = ("$identity_login_id", "$identity_mobile", "$identity_email")
 _LAST = ("$identity_anonymous_id", "$identity_cookie_id")
@@ -38,10 +38,10 @@ class StageRow:
 
 
 def sales_path(calls: Iterable[Call], subject: Subject) -> list[StageRow]:
-    """The path walked by persons or by accounts; events without the subject are left out."""
+    """The path walked by persons, accounts or families; events without the subject are left out."""
     first_entries: dict[str, dict[int, datetime]] = defaultdict(dict)
     for call in _events(calls):
-        who = call.person if subject == "person" else call.account
+        who = {"person": call.person, "account": call.account, "family": call.family}[subject]
         if who is None or call.event_name is None:
             continue
         for index, stage in enumerate(STAGES):
@@ -107,37 +107,63 @@ class Simulation:
     """The written rules, followed record by record."""
 
     person_of: list[int | None] = field(default_factory=list)
-    """For each call the person it belongs to in the end; `None` for what is not an accepted event."""
+    """For each call the person it belongs to in the end, by when its first identity was seen; `None` for what is not an
+    accepted event."""
     account_of: list[str | None] = field(default_factory=list)
+    family_of: list[str | None] = field(default_factory=list)
     merged: int = 0
     joined: int = 0
     refused: set[frozenset[Identity]] = field(default_factory=set)
+    retracted: set[frozenset[Identity]] = field(default_factory=set)
     persons: dict[int, set[Identity]] = field(default_factory=dict)
     """The identities of each person in the end."""
 
 
-def simulate(calls: list[Call]) -> Simulation:
-    """Decide joins in order of arrival, then give every event to the person its identity ended up in."""
+def simulate(calls: list[Call], retracted: Iterable[tuple[Identity, Identity]] = ()) -> Simulation:
+    """Decide joins in order of arrival, then give every event to the person its identity ended up in.
+
+    Links that are `retracted` were never there.
+    """
     simulation = Simulation()
+    void = {frozenset(link) for link in retracted}
     person_of: dict[Identity, int] = {}
     for number, call in enumerate(calls):
         if call.is_accepted:
-            _take_record(call, number, person_of, simulation)
+            _take_record(call, number, person_of, simulation, void)
     found = [person_of[_by_priority(call)[0]] if call.is_accepted else None for call in calls]
-    evidence: dict[int, tuple[datetime, str]] = {}
-    for call, person in zip(calls, found, strict=True):
-        if person is not None and call.names_account is not None:
-            named = (call.event_at, call.names_account)
-            evidence[person] = min(named, evidence.get(person, named))
-    for call, person in zip(calls, found, strict=True):
-        is_event = call.outcome == "event" and person is not None
-        simulation.person_of.append(person if is_event else None)
-        joined = evidence[person][1] if person in evidence else None
-        simulation.account_of.append((call.names_account or joined) if is_event else None)
+    simulation.person_of = [
+        person if call.outcome == "event" else None for call, person in zip(calls, found, strict=True)
+    ]
+    simulation.account_of = _joined([call.names_account for call in calls], calls, found)
+    simulation.family_of = _joined([call.names_family for call in calls], calls, found)
     return simulation
 
 
-def _take_record(call: Call, number: int, person_of: dict[Identity, int], simulation: Simulation) -> None:
+def moved_events(calls: list[Call], retracted: Iterable[tuple[Identity, Identity]]) -> int:
+    """Events that belong to another person once these links are taken back."""
+    before, after = simulate(calls).person_of, simulate(calls, retracted).person_of
+    return sum(one != other for one, other in zip(before, after, strict=True))
+
+
+def _joined(named: list[str | None], calls: list[Call], person_of: list[int | None]) -> list[str | None]:
+    """The account of each event: the one it names, else the one that its person joined first by event time."""
+    evidence: dict[int, tuple[datetime, str]] = {}
+    for name, call, person in zip(named, calls, person_of, strict=True):
+        if person is not None and name is not None:
+            evidence[person] = min((call.event_at, name), evidence.get(person, (call.event_at, name)))
+    return [
+        (name or (evidence[person][1] if person in evidence else None)) if call.outcome == "event" else None
+        for name, call, person in zip(named, calls, person_of, strict=True)
+    ]
+
+
+def _take_record(
+    call: Call,
+    number: int,
+    person_of: dict[Identity, int],
+    simulation: Simulation,
+    void: Collection[frozenset[Identity]],
+) -> None:
     persons = simulation.persons
     named = _by_priority(call)
     attempts = named + [twin for twin in map(_twin, named) if twin in person_of]
@@ -147,6 +173,9 @@ def _take_record(call: Call, number: int, person_of: dict[Identity, int], simula
             person_of[identity] = number * 10 + index
             persons[person_of[identity]] = {identity}
     for other in attempts[1:]:
+        if frozenset((attempts[0], other)) in void:
+            simulation.retracted.add(frozenset((attempts[0], other)))
+            continue
         left, right = person_of[attempts[0]], person_of[other]
         if left == right:
             continue
@@ -159,7 +188,7 @@ def _take_record(call: Call, number: int, person_of: dict[Identity, int], simula
             simulation.merged += 1
         else:
             simulation.joined += 1
-        survivor, gone = (left, right) if left in before else (right, left)
+        survivor, gone = min(left, right), max(left, right)
         persons[survivor] = union
         del persons[gone]
         person_of.update(dict.fromkeys(union, survivor))

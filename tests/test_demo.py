@@ -131,22 +131,42 @@ def test_merges_persons_and_accounts_are_those_of_the_story(
     ask: Ask, run: Run, story: Story, calls: list[Call]
 ) -> None:
     outcomes = {row["outcome"]: row["n"] for row in select(ask, run, LINK_OUTCOMES)}
-    assert outcomes["merged"] == story.merged_count == story_oracle.simulate(calls).merged
+    assert outcomes["merged"] == story.merged_count == story_oracle.simulate(calls, story.retracted).merged
     assert outcomes["refused"] == story.refused_count > 0
-    [row] = select(
-        ask, run, "select (select count(*) from persons) as persons, (select count(*) from accounts) as accounts"
-    )
-    assert row == {"persons": len(story.persons), "accounts": len(story.accounts)}
+    assert outcomes["retracted"] == len(story.retracted) > 0
+    [persons] = select(ask, run, "select count(*) as persons from persons")
+    assert persons == {"persons": len(story.persons)}
+    counts = select(ask, run, "select account_type, count(*) as n from accounts group by all")
+    assert {row["account_type"]: row["n"] for row in counts} == {
+        "account": len(story.accounts),
+        "family": len(story.families),
+    }
+
+
+def test_report_says_what_moved_when_a_wrong_link_was_taken_back(run: Run, story: Story, calls: list[Call]) -> None:
+    before, after = story_oracle.simulate(calls), story_oracle.simulate(calls, story.retracted)
+    moved = story_oracle.moved_events(calls, story.retracted)
+    of_another_school = sum(one != other for one, other in zip(before.account_of, after.account_of, strict=True))
+    printed = " ".join(run.printed.split())
+    assert f"{moved} events and 2 identities moved to another person" in printed
+    assert f"{of_another_school} events to another school" in printed
+    assert f"{story.refused_count} links were refused" in printed
+
+
+def test_each_event_of_a_family_is_its_own(ask: Ask, run: Run, calls: list[Call]) -> None:
+    sql = "select epoch_ms(event_at) as at, account_id from account_events where account_type = 'family'"
+    found = {row["at"]: row["account_id"] for row in select(ask, run, sql)}
+    assert found == {round(call.event_at.timestamp() * 1000): call.family for call in calls if call.family}
 
 
 LINK_OUTCOMES = "select outcome, count(*) as n from identity_links group by all"
 
 
-@pytest.mark.parametrize("by", ["person", "account"])
+@pytest.mark.parametrize("by", ["person", "account", "family"])
 def test_sales_path_is_what_the_oracle_computes_from_the_statements(
     ask: Ask, run: Run, calls: list[Call], by: Any
 ) -> None:
-    answer = post(ask, run, "sales-path", {"by": by})
+    answer = post(ask, run, "sales-path", {"by": "account", "account_type": by} if by == "family" else {"by": by})
     expected = story_oracle.sales_path(calls, by)
     medians = [None, *(row.median_s_to_next for row in expected[:-1])]
     for stage, row, median in zip(answer["stages"], expected, medians, strict=True):

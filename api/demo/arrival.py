@@ -4,7 +4,7 @@ The story's own bookkeeping: it knows who acted and only has to follow when each
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -39,10 +39,13 @@ def ship(calls: list[Call], rng: random.Random, scale: float) -> tuple[Shipment,
     return tuple(shipments)
 
 
-def count_links(calls: Iterable[Call], owners: Mapping[Identity, str]) -> tuple[int, int]:
+def count_links(
+    calls: Iterable[Call], owners: Mapping[Identity, str], retracted: Collection[frozenset[Identity]]
+) -> tuple[int, int]:
     """(merges, refused pairs) of calls in order of arrival, told from whose each identity really is.
 
-    A merge joins two persons whose identities had both appeared before; a refused pair counts once.
+    A merge joins two persons whose identities had both appeared before; a refused pair counts once, one that an
+    operator takes back not at all.
     """
     strand_of: dict[Identity, int] = {}
     strands: dict[int, list[Identity]] = {}
@@ -54,6 +57,7 @@ def count_links(calls: Iterable[Call], owners: Mapping[Identity, str]) -> tuple[
         own = [identity for identity in call.identities if owners[identity] == call.person]
         if len(own) < len(call.identities):
             refused |= {frozenset((own[0], other)) for other in call.identities if other not in own}
+            refused -= set(retracted)
         if len({strand_of.get(identity, identity) for identity in own}) == 1 and own[0] in strand_of:
             continue
         own += [twin for twin in map(_twin, own) if twin in strand_of]
@@ -73,24 +77,33 @@ def _twin(identity: Identity) -> Identity | None:
 
 
 def _with_accounts(calls: list[Call]) -> Iterator[Call]:
-    """The calls with the account stated: the event's own, else the one its person joined first by event time."""
-    joined: dict[str, tuple[datetime, str]] = {}
-    for call in calls:
-        if call.is_accepted and call.person is not None and call.names_account is not None:
-            evidence = (call.event_at, call.names_account)
-            joined[call.person] = min(joined.get(call.person, evidence), evidence)
+    """The calls with account and family stated: the event's own, else those its person joined first by event time."""
+    accounts = _first_joined((call, call.names_account) for call in calls)
+    families = _first_joined((call, call.names_family) for call in calls)
     for call in calls:
         if call.outcome == "event" and call.person is not None:
-            _, first_account = joined.get(call.person, (None, None))
-            yield replace(call, account=call.names_account or first_account)
+            account = call.names_account or accounts.get(call.person)
+            yield replace(call, account=account, family=call.names_family or families.get(call.person))
         else:
             yield call
+
+
+def _first_joined(named: Iterable[tuple[Call, str | None]]) -> dict[str, str]:
+    """What each person joined first by event time."""
+    joined: dict[str, tuple[datetime, str]] = {}
+    for call, name in named:
+        if call.is_accepted and call.person is not None and name is not None:
+            joined[call.person] = min(joined.get(call.person, (call.event_at, name)), (call.event_at, name))
+    return {person: name for person, (_, name) in joined.items()}
 
 
 def _resend(shipment: Shipment, rng: random.Random, scale: float) -> Shipment:
     """A run of the shipment's events once more, as after a lost answer."""
     events = [call for call in shipment.calls if call.outcome == "event" and call.method in _RESENDABLE]
-    length = max(1, round(RESENT_PER_SHIPMENT * scale))
+    length = max(1, min(round(RESENT_PER_SHIPMENT * scale), len(events) // 4))
     start = rng.randrange(max(1, len(events) - length))
-    again = [replace(call, outcome="duplicate", person=None, account=None) for call in events[start : start + length]]
+    again = [
+        replace(call, outcome="duplicate", person=None, account=None, family=None)
+        for call in events[start : start + length]
+    ]
     return Shipment(shipment.chapter, shipment.client, tuple(again))

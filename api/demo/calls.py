@@ -26,10 +26,10 @@ Identity = tuple[str, str]
 """(key, value): one name somebody goes by, such as `("$identity_login_id", "u1007")`."""
 Scalar = str | float | int | bool
 
-ClientName = Literal["sensors_classic", "sensors_idm3", "segment_web", "segment_server"]
-CLIENTS: tuple[ClientName, ...] = ("sensors_classic", "sensors_idm3", "segment_web", "segment_server")
+ClientName = Literal["sensors_classic", "sensors_idm3", "segment_web", "segment_server", "native"]
+CLIENTS: tuple[ClientName, ...] = ("sensors_classic", "sensors_idm3", "segment_web", "segment_server", "native")
 Platform = Literal["web", "mini_program", "app", "server"]
-Protocol = Literal["sensors", "segment"]
+Protocol = Literal["sensors", "segment", "native"]
 Method = Literal[
     "track", "track_signup", "profile_set",  # Sensors, one distinct_id
     "track_by_id", "bind", "profile_set_by_id",  # Sensors, ID-Mapping 3
@@ -69,7 +69,7 @@ STAGES = (
     Stage("sign", ("ContractSigned",)),
     Stage("project_setup", ("ProjectSetUp",)),
     Stage("pay", ("OrderPaid",)),
-    Stage("routine_use", ("LessonTaught",), ("minutes", ">=", 20)),
+    Stage("routine_use", ("LessonTaught", "LessonTaken"), ("minutes", ">=", 20)),
     Stage("refer", ("ReferralMade",)),
 )
 
@@ -94,16 +94,22 @@ class Call:
     """Properties of an event, or of a profile, or traits."""
     group_id: str | None = None
     """Segment only: the group joined, or `context.groupId` of an event."""
+    names_family: str | None = None
+    """Native only: the family named, an account of another type."""
     message_id: str | None = None
-    """Segment only: the key duplicates are found by."""
+    """Segment and native: the key duplicates are found by."""
     account: str | None = None
     """The account of an accepted event."""
+    family: str | None = None
+    """The family of an accepted event."""
     outcome: Outcome = "event"
     reason: Reason | None = None
 
     @property
     def protocol(self) -> Protocol:
         """The SDK family."""
+        if self.client == "native":
+            return "native"
         return "sensors" if self.client.startswith("sensors") else "segment"
 
     @property

@@ -17,7 +17,7 @@ CHANNELS = ("wechat", "search", "exhibition", "referral", "seller")
 SCHOOLS_BY_DEPTH = (38, 80, 70, 12, 10, 20, 40, 30)
 """How many schools go how far: by the number of the last stage (0: never reached)."""
 
-Role = Literal["visitor", "teacher", "principal", "admin", "contact"]
+Role = Literal["visitor", "teacher", "principal", "admin", "contact", "parent", "pupil"]
 Walk = Literal["in_order", "procurement", "no_trial", "no_setup", "no_reach", "seller_first"]
 """How a school walks. `procurement`: the project is set up before the signature, as public tenders do."""
 

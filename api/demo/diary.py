@@ -29,7 +29,15 @@ _SCHOOL_HOURS = ((7.6, 12.0), (13.4, 17.8), (19.3, 22.0))
 _STAFF_SHARES = (0.5, 0.4, 0.1)
 _VISITOR_SHARES = (0.2, 0.3, 0.5)
 _VIEW_EVENTS = {"web": "$pageview", "mini_program": "$MPViewScreen", "app": "$AppViewScreen"}
-_ROLE_NAMES = {"teacher": "教师", "principal": "校长", "admin": "教务", "contact": "联系人", "visitor": "访客"}
+_ROLE_NAMES = {
+    "teacher": "教师",
+    "principal": "校长",
+    "admin": "教务",
+    "contact": "联系人",
+    "visitor": "访客",
+    "parent": "家长",
+    "pupil": "学生",
+}
 
 
 @dataclass
@@ -38,6 +46,8 @@ class Diary:
 
     rng: random.Random
     calls: list[Call] = field(default_factory=list)
+    retracted: list[tuple[Identity, Identity]] = field(default_factory=list)
+    """Links that were a mistake, and that an operator takes back in the end."""
     _taken: set[datetime] = field(default_factory=set)
     _logged_in: set[tuple[str, Identity]] = field(default_factory=set)
 
@@ -140,6 +150,7 @@ class Diary:
         name: str = "",
         properties: Mapping[str, Scalar],
         group_id: str | None = None,
+        family: str | None = None,
         late_weeks: int = 0,
     ) -> None:
         """Append one call; its moment moves on by milliseconds until it is the only one."""
@@ -158,7 +169,8 @@ class Diary:
                 name=name,
                 properties=properties,
                 group_id=group_id,
-                message_id=self.message_id() if client.startswith("segment") else None,
+                names_family=family,
+                message_id=None if client.startswith("sensors") else self.message_id(),
                 outcome="record" if is_record else "event",
             )
         )
@@ -184,7 +196,7 @@ class Diary:
         )
 
     def message_id(self) -> str:
-        """A new key for a Segment message."""
+        """A new key for a message of a family that has keys."""
         return f"demo-{self.rng.getrandbits(96):024x}"
 
     def _introduce(self, person: Person, device: Device, at: datetime) -> None:

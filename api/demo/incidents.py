@@ -1,4 +1,4 @@
-"""The special cases, played by hired teachers so that every story has each of them, however small it is.
+"""The special cases, played by hired persons so that every story has each of them, however small it is.
 
 Ordinary lives contain most of them too; here each is set up on purpose and commented with what it must come to.
 """
@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from api.demo.calls import LOGIN, MOBILE, ClientName, Scalar, local_moment
 from api.demo.cast import Cast, Device, Person, School
 from api.demo.diary import Diary
+from api.demo.families import live_family
 from api.demo.lives import live_teacher
 
-PERSONS_PER_ROUND = 13
+PERSONS_PER_ROUND = 16
 ROUNDS = 8
+PERSONS_ONCE = 2
 
 
 def rounds(scale: float) -> int:
@@ -19,8 +21,14 @@ def rounds(scale: float) -> int:
     return max(1, round(ROUNDS * scale))
 
 
+def persons_needed(scale: float) -> int:
+    """How many persons are hired for it."""
+    return PERSONS_PER_ROUND * rounds(scale) + PERSONS_ONCE
+
+
 def play_all(cast: Cast, diary: Diary, scale: float) -> None:
-    """Play every special case, `rounds(scale)` times."""
+    """Play every special case, `rounds(scale)` times; the mistake that is taken back once."""
+    _mistype_mobile(cast, diary)
     for _ in range(rounds(scale)):
         for client in ("segment_web", "sensors_classic", "sensors_idm3"):
             _share_device(cast, diary, client)
@@ -29,6 +37,7 @@ def play_all(cast: Cast, diary: Diary, scale: float) -> None:
         _work_for_two_schools(cast, diary, names_other_school_late=False)
         _work_for_two_schools(cast, diary, names_other_school_late=True)
         _use_alias(cast, diary)
+        live_family(cast, diary)
         known = _forget_the_flag(cast, diary)
         _send_bad_records(known, diary)
 
@@ -71,6 +80,34 @@ def _share_mobile(cast: Cast, diary: Diary) -> None:
     for days_later in (1, 9):
         at = _at(day + days_later, 14, diary)
         diary.write(second, "sensors_idm3", "bind", both, at, properties={"platform": "app"})
+
+
+def _mistype_mobile(cast: Cast, diary: Diary) -> None:
+    """At a desk a visitor's phone is given a number with one digit wrong, a teacher's of another school: one person.
+
+    So the visitor's own login is refused later: it would be the person's second. An operator takes the wrong link back.
+    """
+    schools = cast.deep_schools()
+    school = diary.rng.choice(schools)
+    other = diary.rng.choice([candidate for candidate in schools if candidate is not school])
+    teacher, visitor = _hire(cast, school), _hire(cast, other)
+    teacher.mobile, visitor.mobile = f"196{teacher.key[1:]:0>8}", None
+    cast.owners[MOBILE, teacher.mobile] = teacher.key
+    day = diary.rng.randint(2, 60)
+    for person, first_day in ((teacher, day), (visitor, day + 1)):
+        person.devices = [cast.device("sensors_idm3", person)]
+        _sit_down(person, person.devices[0], first_day, diary, pages=("home", "courses"))
+    diary.log_in(teacher, teacher.devices[0], _at(day, 11, diary))
+    phone, number = visitor.devices[0], (MOBILE, teacher.mobile)
+    properties: dict[str, Scalar] = {"platform": phone.platform}
+    diary.write(
+        teacher, "sensors_idm3", "bind", (number, phone.identity), _at(day + 2, 14, diary), properties=properties
+    )
+    diary.retracted.append((number, phone.identity))
+    _sit_down(visitor, phone, day + 3, diary, pages=("class", "news"))
+    diary.log_in(visitor, phone, _at(day + 9, 11, diary))
+    for person, last_day in ((teacher, day + 12), (visitor, day + 13)):
+        _sit_down(person, person.devices[0], last_day, diary, pages=("class", "homework"))
 
 
 def _walk_through_all_families(cast: Cast, diary: Diary) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from api.acting import Preview
 from api.answering import answers
 from api.asking import Ask, project_path
 from api.counts import count_text
 from api.demo.calls import STAGES, Stage
+from api.demo.correction import take_back
 from api.demo.report import print_report
 from api.demo.senders import post
 from api.demo.story import Story, tell
@@ -49,9 +51,9 @@ def run_demo(
             story = _write_story(progress, scale)
             services.wait_until_healthy()
             with answers(settings) as (ask, _):
-                _play(progress, settings, ask, story)
+                corrections = _play(progress, settings, ask, story)
         with answers(settings) as (ask, _):
-            print_report(out, settings, ask)
+            print_report(out, settings, ask, corrections)
         notes.print(
             f"All of this took {count_text(round(time.monotonic() - started), 'second')}.", style="dim", highlight=False
         )
@@ -87,16 +89,23 @@ def _write_story(progress: Progress, scale: float) -> Story:
     return story
 
 
-def _play(progress: Progress, settings: Settings, ask: Ask, story: Story) -> None:
+def _play(progress: Progress, settings: Settings, ask: Ask, story: Story) -> list[Preview]:
+    """Everything that happens, in its order; returns what the operator's corrections were to move."""
     total = sum(len(shipment.calls) for shipment in story.shipments)
     posting = progress.add_task("Posting it with the real SDKs", total=total)
     url = f"http://{settings.collector.host}:{settings.collector.port}"
     post(story, url, lambda count: progress.advance(posting, count))
     loading = progress.add_task("Loading the log into the warehouse", total=total)
     _wait_until_loaded(settings, ask, lambda count: progress.update(loading, completed=count))
+    correcting = progress.add_task("Taking wrong links back", total=len(story.retracted))
+    corrections = list[Preview]()
+    for left, right in story.retracted:
+        corrections.append(take_back(settings, ask, left, right))
+        progress.advance(correcting)
     refreshing = progress.add_task("Refreshing the marts", total=1)
     ask("POST", project_path(settings, "refresh"), {})
     progress.update(refreshing, completed=1)
+    return corrections
 
 
 def _wait_until_loaded(settings: Settings, ask: Ask, show: Callable[[int], None]) -> None:

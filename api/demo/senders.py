@@ -5,12 +5,14 @@ Every shipment is acknowledged before the next begins, so two posts of one story
     PostError          something was not delivered; the message says by which client and why
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any, Protocol
+from urllib.request import Request, urlopen
 
 from segment.analytics.client import Client
 from sensorsanalytics.sdk import (
@@ -30,6 +32,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEGMENT_WAIT_S = 0.02
 """How long Segment's client waits for a batch to fill: short, because every shipment ends with such a wait."""
 _SEGMENT_RETRIES = 3
+_NATIVE_BATCH = 100
 _QUEUE_SIZE = 1_000_000
 """Above any shipment: Segment's client drops what does not fit into its queue."""
 
@@ -85,6 +88,7 @@ def post(story: Story, collector_url: str, progress: Callable[[int], None]) -> P
         "sensors_idm3": SensorsIdm3Sender(collector_url),
         "segment_web": SegmentSender(collector_url, gzip=False),
         "segment_server": SegmentSender(collector_url, gzip=True),
+        "native": NativeSender(collector_url),
     }
     accepted: Counter[tuple[ClientName, str]] = Counter()
     try:
@@ -191,6 +195,42 @@ class SegmentSender:
     def close(self) -> None:
         """End the thread."""
         self._client.join()
+
+
+class NativeSender:
+    """Our own app without any SDK: plain JSON, a hundred messages a request."""
+
+    def __init__(self, collector_url: str) -> None:
+        self._url = f"{collector_url.rstrip('/')}/events"
+        self._waiting: list[dict[str, Any]] = []
+
+    def send(self, call: Call) -> None:
+        """Keep the message; posts when a hundred are waiting."""
+        if call.method != "track":
+            raise _unspeakable(call)
+        message: dict[str, Any] = {
+            "event_name": call.name,
+            "event_at": call.event_at.isoformat(),
+            "dedupe_key": call.message_id,
+            "identities": dict(call.identities),
+            "properties": dict(call.properties),
+        }
+        if call.names_family:
+            message["accounts"] = {"family": call.names_family}
+        self._waiting.append(message)
+        if len(self._waiting) >= _NATIVE_BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Post what is waiting."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            body = json.dumps(waiting).encode()
+            request = Request(self._url, body, {"Content-Type": "application/json"})
+            urlopen(request, timeout=TIMEOUT_S).close()
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 def _segment_arguments(call: Call) -> dict[str, Any]:

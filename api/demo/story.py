@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api.demo.arrival import Shipment, count_links, ship
-from api.demo.calls import Call
+from api.demo.calls import Call, Identity
 from api.demo.cast import draw_cast
 from api.demo.diary import Diary
-from api.demo.incidents import PERSONS_PER_ROUND, play_all, rounds
+from api.demo.incidents import persons_needed, play_all
 from api.demo.lives import live_all
 
 SEED = 20_260_601
@@ -32,6 +32,10 @@ class Story:
     """Joins of two persons who had both appeared before."""
     refused_count: int
     """Distinct pairs of identities whose join is refused."""
+    retracted: tuple[tuple[Identity, Identity], ...]
+    """Links that an operator takes back when all has arrived; the counts are those of the time after."""
+    families: frozenset[str]
+    """The families which accepted records name."""
 
     def calls(self) -> Iterator[Call]:
         """All calls in order of arrival."""
@@ -44,13 +48,13 @@ def tell(seed: int = SEED, scale: float = 1.0) -> Story:
     if not 0.02 <= scale <= 1:
         raise ValueError(f"scale {scale!r} is outside 0.02..1")
     rng = random.Random(seed)
-    cast = draw_cast(rng, scale, PERSONS_PER_ROUND * rounds(scale))
+    cast = draw_cast(rng, scale, persons_needed(scale))
     diary = Diary(rng)
     live_all(cast, diary)
     play_all(cast, diary, scale)
     shipments = ship(diary.calls, rng, scale)
     in_order = [call for shipment in shipments for call in shipment.calls]
-    merged_count, refused_count = count_links(in_order, cast.owners)
+    merged_count, refused_count = count_links(in_order, cast.owners, {frozenset(link) for link in diary.retracted})
     return Story(
         seed=seed,
         scale=scale,
@@ -59,4 +63,6 @@ def tell(seed: int = SEED, scale: float = 1.0) -> Story:
         accounts=frozenset(call.names_account for call in in_order if call.is_accepted and call.names_account),
         merged_count=merged_count,
         refused_count=refused_count,
+        retracted=tuple(diary.retracted),
+        families=frozenset(call.names_family for call in in_order if call.is_accepted and call.names_family),
     )
