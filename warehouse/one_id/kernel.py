@@ -19,6 +19,8 @@ BY_MESSAGE, BY_SAME_VALUE = 0, 1
 BY_UNBIND, BY_PARENT, BY_REPLACEMENT = 0, 1, 2
 
 compiled: Any = numba.njit(cache=True)  # numba has no types
+# What makes no array and no list needs no count of who uses them: counting took two thirds of the time of a fold.
+uncounted: Any = numba.njit(cache=True, _nrt=False)
 
 
 class Arrays(NamedTuple):
@@ -79,7 +81,7 @@ class PairArrays(NamedTuple):
     twin_void: npt.NDArray[np.int8]
 
 
-@compiled
+@uncounted
 def find(parent, identity):  # type: ignore[no-untyped-def]  # compiled
     """The founder of an identity's person."""
     while parent[identity] != identity:
@@ -98,7 +100,7 @@ def _rows(found, width):  # type: ignore[no-untyped-def]  # compiled
     return rows
 
 
-@compiled
+@uncounted
 def _count_of(a, founder, key):  # type: ignore[no-untyped-def]  # compiled
     node = a.head[founder]
     while node != -1:
@@ -108,7 +110,7 @@ def _count_of(a, founder, key):  # type: ignore[no-untyped-def]  # compiled
     return 0
 
 
-@compiled
+@uncounted
 def _add_count(a, founder, key, change):  # type: ignore[no-untyped-def]  # compiled
     node = a.head[founder]
     while node != -1:
@@ -118,7 +120,7 @@ def _add_count(a, founder, key, change):  # type: ignore[no-untyped-def]  # comp
         node = a.node_next[node]
 
 
-@compiled
+@uncounted
 def _new_identity(a, pair, key, arrived_us, place):  # type: ignore[no-untyped-def]  # compiled
     """A person of its own, with one live value; `pair` is -1 for a pair never seen."""
     identity, node = a.used[0], a.used[1]
@@ -143,7 +145,7 @@ def _new_identity(a, pair, key, arrived_us, place):  # type: ignore[no-untyped-d
     return identity
 
 
-@compiled
+@uncounted
 def _is_before(a, one, other):  # type: ignore[no-untyped-def]  # compiled
     if a.arrived_us[one] != a.arrived_us[other]:
         return a.arrived_us[one] < a.arrived_us[other]
@@ -176,7 +178,7 @@ def _unbind(a, identity, parent_key, row, released):  # type: ignore[no-untyped-
         at += 1
 
 
-@compiled
+@uncounted
 def _oldest_live(a, person, key):  # type: ignore[no-untyped-def]  # compiled
     oldest, member = -1, person
     while True:
@@ -187,7 +189,7 @@ def _oldest_live(a, person, key):  # type: ignore[no-untyped-def]  # compiled
             return oldest
 
 
-@compiled
+@uncounted
 def _full_key(a, one, other, most):  # type: ignore[no-untyped-def]  # compiled
     """The first key of which two persons together would have too many live values; -1 where none."""
     node = a.head[one]
@@ -212,7 +214,7 @@ def _replace_oldest(a, one, other, key, row, released):  # type: ignore[no-untyp
     return True
 
 
-@compiled
+@uncounted
 def _absorb(a, elder, younger):  # type: ignore[no-untyped-def]  # compiled
     """Join two persons: trees, circles and counts."""
     a.parent[younger] = elder
@@ -258,19 +260,31 @@ def _join(a, one, other, moment, rules, version, row, moves, released):  # type:
     return (MERGED if is_known else JOINED), NO_REASON, -1
 
 
+@uncounted
+def _note(links, left, right, row, kind, outcome, reason, key):  # type: ignore[no-untyped-def]  # compiled
+    """Write a link into the next free row; the last row counts those that are taken."""
+    at = links[-1, 0]
+    links[-1, 0] = at + 1
+    links[at, 0], links[at, 1] = min(left, right), max(left, right)
+    links[at, 2], links[at, 3], links[at, 4], links[at, 5], links[at, 6] = row, kind, outcome, reason, key
+
+
+@uncounted
+def _are_one(a, one, other):  # type: ignore[no-untyped-def]  # compiled
+    return find(a.parent, one) == find(a.parent, other)
+
+
 @compiled
 def _try_link(a, one, other, void, kind, moment, rules, version, row, links, moves, released):  # type: ignore[no-untyped-def]  # compiled
-    """Try a link, and note what became of it."""
-    founder, other_founder = find(a.parent, one), find(a.parent, other)
-    outcome, reason, key = CONFIRMED, NO_REASON, -1
-    if void != 0:
-        outcome = void
-    elif founder != other_founder:
+    """Try a link between two persons, or one that acts make void, and note what became of it."""
+    outcome, reason, key = void, NO_REASON, -1
+    if void == 0:
+        founder, other_founder = find(a.parent, one), find(a.parent, other)
         outcome, reason, key = _join(a, founder, other_founder, moment, rules, version, row, moves, released)
-    links.append((min(one, other), max(one, other), row, kind, outcome, reason, key))
+    _note(links, one, other, row, kind, outcome, reason, key)
 
 
-@compiled
+@uncounted
 def _see(a, pairs, pair, moment, nth):  # type: ignore[no-untyped-def]  # compiled
     """The live identity of a pair, made anew where there is none; and whether it was."""
     pair_id = pairs.pair_id[pair]
@@ -283,7 +297,7 @@ def _see(a, pairs, pair, moment, nth):  # type: ignore[no-untyped-def]  # compil
     return identity, True
 
 
-@compiled
+@uncounted
 def _live_twin(a, pairs, pair):  # type: ignore[no-untyped-def]  # compiled
     """The live identity with the same value under the counterpart key, or -1."""
     if pairs.twin[pair] == -1 or pairs.pair_id[pairs.twin[pair]] == -1:
@@ -301,16 +315,19 @@ def fold(a, rules, messages, pairs):  # type: ignore[no-untyped-def]  # compiled
     released identities (identity, message, cause).
     """
     found = np.empty(len(messages.pair), np.int64)
+    # A sighting makes two links at most; pages that are never written to take no memory.
+    links = np.empty((2 * len(messages.pair) + 1, 7), np.int64)
+    links[-1, 0] = 0
     # Each list starts with an entry that tells its type and is taken out again.
-    new, links = [(0, 0, 0)], [(0, 0, 0, 0, 0, 0, 0)]
-    moves, released = [(0, 0, 0)], [(0, 0, 0)]
-    new.pop(), links.pop(), moves.pop(), released.pop()
-    for row in range(len(messages.begins) - 1):
-        begin, end = messages.begins[row], messages.begins[row + 1]
+    new, moves, released = [(0, 0, 0)], [(0, 0, 0)], [(0, 0, 0)]
+    new.pop(), moves.pop(), released.pop()
+    begins, pair_of, void_of = messages.begins, messages.pair, messages.void
+    for row in range(len(begins) - 1):
+        begin, end = begins[row], begins[row + 1]
         moment = (messages.arrived_us[row], messages.message_index[row] << 44)
         version = messages.rules[row]
         for at in range(begin, end):
-            pair = messages.pair[at]
+            pair = pair_of[at]
             identity, is_new = _see(a, pairs, pair, moment, at - begin)
             found[at] = identity
             if is_new:
@@ -323,15 +340,15 @@ def fold(a, rules, messages, pairs):  # type: ignore[no-untyped-def]  # compiled
                     )
         if messages.may_link[row] and not messages.is_unbind[row]:
             for at in range(begin + 1, end):
-                void = messages.void[at]
-                _try_link(
-                    a, found[begin], found[at], void, BY_MESSAGE, moment, rules, version, row, links, moves, released
-                )
+                one, other, void = found[begin], found[at], void_of[at]
+                if void == 0 and _are_one(a, one, other):
+                    _note(links, one, other, row, BY_MESSAGE, CONFIRMED, NO_REASON, -1)
+                else:
+                    _try_link(a, one, other, void, BY_MESSAGE, moment, rules, version, row, links, moves, released)
         else:  # noted all the same: whoever looks for what may hang together has to find these identities, too
             for at in range(begin + 1, end):
-                one, other = min(found[begin], found[at]), max(found[begin], found[at])
-                links.append((one, other, row, BY_MESSAGE, REFUSED, NO_ASSOCIATION, -1))
+                _note(links, found[begin], found[at], row, BY_MESSAGE, REFUSED, NO_ASSOCIATION, -1)
         if messages.is_unbind[row]:
             for at in range(begin, end):
                 _unbind(a, found[at], rules.parent_key[version], row, released)
-    return found, _rows(new, 3), _rows(links, 7), _rows(moves, 3), _rows(released, 3)
+    return found, _rows(new, 3), links[: links[-1, 0]].copy(), _rows(moves, 3), _rows(released, 3)
