@@ -2,13 +2,14 @@
 
 import sys
 
-from bench import collecting, decoding, freshness, loading
+from bench import collecting, decoding, freshness, identity, loading
 
 BENCHMARKS = {
     "decoding": decoding.run,
     "collecting": collecting.run,
     "loading": loading.run,
     "freshness": freshness.run,
+    "identity": identity.run,
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import __main__ as bench
-from bench import decoding, loading
+from bench import decoding, identity, loading
 from bench.events import FAMILIES
 
 
@@ -19,6 +19,25 @@ def test_a_measured_load_takes_every_event(monkeypatch: pytest.MonkeyPatch) -> N
     cpu_s, wall_s = loading.load_once(FAMILIES["native"](300, 100), ask=True)
     assert cpu_s > 0
     assert wall_s > 0
+
+
+def test_one_id_is_measured_on_persons_whose_number_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = identity.Sizes(
+        persons=400,
+        links=1200,
+        graphs=(400, 800),
+        batch_links=40,
+        event_identities=400,
+        events=2000,
+        merges=100,
+        rounds=1,
+        memory_limit_mb=256,
+    )
+    identity.run(sizes)  # it checks how many persons its links come to
+    said = capsys.readouterr().out
+    assert "1,200 links over 600 identities of 400 persons" in said
+    assert "A batch of 40 links, committed" in said
+    assert "the merges took" in said
 
 
 def test_an_unknown_benchmark_is_named() -> None:

@@ -12,6 +12,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from ingest.log.loaded import write_loaded
 from warehouse.load import Loader, LoadReport
+from warehouse.one_id.graph import compile_kernel
 from warehouse.warehouse import Warehouse
 
 logger = logging.getLogger("onepath.loading")
@@ -61,6 +62,8 @@ class LoadLoop:
         self.status = LoadingStatus("idle")
 
     def start(self) -> None:
+        # Beside the loop, and left behind by `stop`: compiling for the first time takes longer than anyone waits.
+        threading.Thread(target=compile_kernel, name="compile-kernel", daemon=True).start()
         self._thread.start()
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ingest.identity.rules import IdentityRules
+from ingest.identity.rules import DEFAULT_RULES, IdentityRules
 
 if TYPE_CHECKING:
     from warehouse.one_id.kernel import Arrays, MessageArrays, PairArrays, RuleArrays
@@ -38,6 +38,13 @@ def _kernel() -> ModuleType:
     from warehouse.one_id import kernel
 
     return kernel
+
+
+def compile_kernel() -> None:
+    """Have the kernel compiled: some 15 s the first time ever, about two from the copy on disk after it."""
+    none, never = np.zeros(0, np.int64), np.zeros(0, np.bool_)
+    messages = Messages(np.zeros(1, np.int64), none, none, none, never, never, none, none)
+    IdentityGraph().fold([DEFAULT_RULES], messages, Pairs(none, none, none, none, none))
 
 
 class Keys:
@@ -137,6 +144,11 @@ class IdentityGraph:
     def identity_count(self) -> int:
         """Numbers given to identities so far; the next one is this."""
         return int(self._arrays.used[0])
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes of memory that the graph takes."""
+        return sum(array.nbytes for array in self._arrays)
 
     def fold(self, versions: Sequence[IdentityRules], messages: Messages, pairs: Pairs) -> Folded:
         """Fold messages into the graph."""

@@ -20,7 +20,7 @@ BY_UNBIND, BY_PARENT, BY_REPLACEMENT = 0, 1, 2
 
 compiled: Any = numba.njit(cache=True)  # numba has no types
 # What makes no array and no list needs no count of who uses them: counting took two thirds of the time of a fold.
-uncounted: Any = numba.njit(cache=True, _nrt=False)
+uncounted: Any = numba.njit(cache=True, _nrt=False)  # type: ignore[call-overload]  # an option that its signature leaves out
 
 
 class Arrays(NamedTuple):
