@@ -133,7 +133,8 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
         *("funnel", "retention", "sales-path", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
         *("rejects", "rejects/summary", "rejects/original", "replay", "plan", "plan/check", "plan/draft"),
-        "account",
+        *("account", "persons/export", "persons/{person}/why"),
+        *("identity/acts", "identity/alarms", "identity/numbers", "identity/rules"),
     }
     native = httpx.get(f"{house.collector}/openapi.json").json()["paths"]["/events"]["post"]
     assert "identities" in json.dumps(native)
