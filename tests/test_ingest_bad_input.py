@@ -278,7 +278,8 @@ def test_act_that_nobody_knows_is_refused_and_a_known_one_is_not() -> None:
     assert [(each.reason, each.protocol, each.original) for each in unknown.rejects] == [
         ("unknown_act", "onepath", b"{'why': 1}")
     ]
-    known = decode(Record(NOON_MS * 1000, act=Act("retract_link", "head office", {})), DecodeSettings())
+    sides = {side: {"key": "$identity_mobile", "value": side} for side in ("left", "right")}
+    known = decode(Record(NOON_MS * 1000, act=Act("retract_link", "head office", sides)), DecodeSettings())
     assert known == Decoded()
 
 

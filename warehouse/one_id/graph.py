@@ -61,6 +61,11 @@ class Keys:
         """The keys by number."""
         return list(self._numbers)
 
+    def _ranks(self, rules: IdentityRules) -> list[int]:
+        ordered = sorted(self._numbers, key=lambda name: (rules.key(name).priority, name))
+        rank_of = {name: rank for rank, name in enumerate(ordered)}
+        return [rank_of[name] for name in self._numbers]
+
     def rule_arrays(self, versions: Sequence[IdentityRules]) -> "RuleArrays":
         """What versions of the rules say of the keys that have a number."""
         for rules in versions:  # a parent may never have been seen
@@ -70,6 +75,7 @@ class Keys:
         parents = [[-1 if rule.parent is None else self._numbers[rule.parent] for rule in each] for each in keys]
         arrays: RuleArrays = _kernel().RuleArrays(
             most=np.array([[rule.most for rule in each] for each in keys], np.int32),
+            rank=np.array([self._ranks(rules) for rules in versions], np.int32),
             replaces_oldest=np.array([[rule.over_limit == "replace_oldest" for rule in each] for each in keys]),
             parent_key=np.array(parents, np.int16),
             merges_known=np.array([rules.merges_known_persons for rules in versions]),

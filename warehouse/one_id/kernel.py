@@ -48,6 +48,7 @@ class RuleArrays(NamedTuple):
     """What the rules say, by version of the rules and number of the key."""
 
     most: npt.NDArray[np.int32]
+    rank: npt.NDArray[np.int32]  # from the strongest key on: numbers of keys depend on the order in which they came
     replaces_oldest: npt.NDArray[np.bool_]
     parent_key: npt.NDArray[np.int16]
     merges_known: npt.NDArray[np.bool_]  # by version only
@@ -190,15 +191,16 @@ def _oldest_live(a, person, key):  # type: ignore[no-untyped-def]  # compiled
 
 
 @uncounted
-def _full_key(a, one, other, most):  # type: ignore[no-untyped-def]  # compiled
-    """The first key of which two persons together would have too many live values; -1 where none."""
-    node = a.head[one]
+def _full_key(a, one, other, most, rank):  # type: ignore[no-untyped-def]  # compiled
+    """The strongest key of which two persons together would have too many live values; -1 where none."""
+    full, node = -1, a.head[one]
     while node != -1:
         key = a.node_key[node]
-        if a.node_count[node] > 0 and a.node_count[node] + _count_of(a, other, key) > most[key]:
-            return key
+        is_stronger = full == -1 or rank[key] < rank[full]
+        if is_stronger and a.node_count[node] > 0 and a.node_count[node] + _count_of(a, other, key) > most[key]:
+            full = key
         node = a.node_next[node]
-    return -1
+    return full
 
 
 @compiled
@@ -245,9 +247,9 @@ def _join(a, one, other, moment, rules, version, row, moves, released):  # type:
     if is_known and not rules.merges_known[version]:
         return REFUSED, BOTH_KNOWN, -1
     most = rules.most[version]
-    key = _full_key(a, younger, elder, most)
+    key = _full_key(a, younger, elder, most, rules.rank[version])
     if key != -1 and rules.replaces_oldest[version, key] and _replace_oldest(a, younger, elder, key, row, released):
-        key = _full_key(a, younger, elder, most)
+        key = _full_key(a, younger, elder, most, rules.rank[version])
     if key != -1:
         return REFUSED, SINGLE_VALUE if most[key] == 1 else OVER_LIMIT, key
     member = younger
