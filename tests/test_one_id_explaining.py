@@ -36,7 +36,7 @@ from warehouse.one_id.finding import find_person
 from warehouse.statements import read_statement
 from warehouse.warehouse import Warehouse
 
-SOME = settings(max_examples=12, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SOME = settings(max_examples=4, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 TABLET, LI, WANG = device("tablet"), login("li"), login("wang")
 CHEN, PHONE = login("chen"), mobile("13900000001")
 

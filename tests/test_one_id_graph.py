@@ -75,7 +75,7 @@ HISTORIES = st.lists(st.tuples(SAYINGS, st.booleans()), min_size=3, max_size=20)
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(HISTORIES, RULES, RETRACTIONS, st.lists(st.sampled_from(PAIRS), max_size=1), st.integers(1, 20))
 def test_graph_agrees_with_oracle_in_runs_of_any_length(
     messages: list[Said], rules: IdentityRules, retracted: list[frozenset[Pair]], blocked: list[Pair], length: int

@@ -29,7 +29,7 @@ from tests.test_one_id_graph import HISTORIES, PAIRS, RETRACTIONS
 from warehouse.one_id.names import founder_person_id
 from warehouse.warehouse import Warehouse
 
-SOME = settings(max_examples=8, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SOME = settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 SALT = PROJECT.salt.encode()
 PERSONS = """
 select identity_key, identity_value, incarnation, person_id from identities order by all

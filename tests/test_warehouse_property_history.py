@@ -177,7 +177,7 @@ from property_values
 """
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@settings(max_examples=4, deadline=None, derandomize=True, database=None)
 @given(STORIES)
 def test_random_histories_are_what_a_loop_makes_of_them_at_every_moment(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[bool, Any]]
