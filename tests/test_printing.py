@@ -8,6 +8,7 @@ from rich.console import Console
 
 from api.counts import count_text
 from api.printing.plan_tables import print_check
+from api.printing.terminal import print_sales_path
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,25 @@ def test_a_check_of_the_plan_reads_well_in_80_columns() -> None:
         "                                    text, such as 'watched half of it',",
         "                                    'watched all of it'",
     ]
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_sales_path_is_printed_with_every_digit_on_a_narrow_terminal(width: int) -> None:
+    out = Console(width=width, file=StringIO())
+    stage = {
+        "stage_index": 4,
+        "stage_name": "project_setup_of_the_teacher",
+        "entered": 2_580_001,
+        "reached": 2_620_002,
+        "conversion_rate": 1.0,
+        "step_conversion_rate": 0.695,
+        "skipped": 40_003,
+        "out_of_order": 30_004,
+        "median_time_from_previous_s": 100 * 86_400 + 12 * 3600,
+    }
+
+    print_sales_path(out, {"question": {"by": "account"}, "stages": [stage]})
+
+    assert isinstance(out.file, StringIO)
+    [numbers] = [line for line in out.file.getvalue().splitlines() if "%" in line]
+    assert " ".join(numbers.split()).endswith("2,580,001 2,620,002 100.0% 69.5% 40,003 30,004 100 d 12 h")

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.counts import count_text
-from api.printing.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text, print_table
 
 
 def print_account(out: Console, answer: dict[str, Any]) -> None:
@@ -32,7 +32,7 @@ def print_account(out: Console, answer: dict[str, Any]) -> None:
     table = new_table("person", "joined (UTC)", "left (UTC)", unbroken=("joined (UTC)", "left (UTC)"))
     for each in answer["memberships"]:
         table.add_row(each["person_id"], _moment(each["joined_at"]), _moment(each["left_at"]))
-    out.print(table)
+    print_table(out, table)
     if answer["membership_count"] > len(answer["memberships"]):
         in_all = count_text(answer["membership_count"], "membership")
         out.print(f"{in_all} in all; --limit lists more.", highlight=False)

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.counts import count_text
-from api.printing.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text, print_table
 
 Values = dict[str, Any]
 
@@ -103,7 +103,7 @@ def print_alarms(out: Console, alarms: list[Values]) -> None:
             moment_text(each["last_refused_at"]),
             each["person_id"][:SHORT_ID],
         )
-    out.print(table)
+    print_table(out, table)
     for line in (
         "`onepath identity why PERSON` shows its links. A till, a shared tablet:",
         "`onepath identity block` it; else set a higher limit by `onepath identity rules`.",
@@ -132,7 +132,7 @@ def print_rules(out: Console, answer: Values, text: str) -> None:
             plain_text(each["parent"] or "–"),
             each["status"],
         )
-    out.print(table)
+    print_table(out, table)
 
 
 def print_rules_applied(out: Console, changes: list[Values], file_name: str, from_us: int | None) -> None:
@@ -143,7 +143,7 @@ def print_rules_applied(out: Console, changes: list[Values], file_name: str, fro
         table = new_table("setting", "before", "after")
         for each in changes:
             table.add_row(*(plain_text(str(each[name])) for name in ("setting", "before", "after")))
-        out.print(table)
+        print_table(out, table)
     if from_us is None:
         out.print("Nothing was changed.")
         return

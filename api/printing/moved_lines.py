@@ -6,7 +6,7 @@ from rich.console import Console
 
 from api.counts import count_text
 from api.printing.identity_lines import SHORT_ID, identity_text
-from api.printing.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text, print_table
 
 Values = dict[str, Any]
 _COLUMNS = ("number", "before", "after")
@@ -40,7 +40,7 @@ def _print_identities(out: Console, identities: list[Values]) -> None:
     for each in identities[:_MOST_LISTED]:
         name = identity_text(each["identity_key"], each["identity_value"])
         table.add_row(plain_text(name), each["person_before"][:SHORT_ID], each["person_after"][:SHORT_ID])
-    out.print(table)
+    print_table(out, table)
     if len(identities) > _MOST_LISTED:
         out.print(f"{_MOST_LISTED} of {len(identities):,} identities are shown.", style="dim", highlight=False)
 
@@ -51,7 +51,7 @@ def _print_numbers(out: Console, numbers: list[Values]) -> None:
         table = new_table(*_COLUMNS, right=_COLUMNS[1:], unbroken=_COLUMNS[1:])
         for each in changed:
             table.add_row(_name(each), f"{each['before']:,}", f"{each['after']:,}")
-        out.print(table)
+        print_table(out, table)
     if same := len(numbers) - len(changed):
         stays = count_text(same, "number stays", "numbers stay")
         out.print(f"{stays} as before (persons, accounts, sales path, weekly retention).", highlight=False)
@@ -69,7 +69,7 @@ def print_now(out: Console, preview: Values, now: dict[tuple[str, str], int]) ->
     for question, of in differing:
         said = {"question": question, "of": of}
         table.add_row(_name(said), f"{foreseen.get((question, of), 0):,}", f"{now.get((question, of), 0):,}")
-    out.print(table)
+    print_table(out, table)
     out.print("These differ from what was foreseen, by messages that were loaded meanwhile.", highlight=False)
 
 

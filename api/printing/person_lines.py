@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.forgetting import Deleted, Preview
-from api.printing.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text, print_table
 from warehouse.rebuild import log_bytes
 
 _PARTS = ("identities", "links", "accounts", "events", "calls", "rejects", "requests")
@@ -49,7 +49,7 @@ def print_preview(out: Console, preview: Preview) -> None:
         ("log files to rewrite", preview.survey.files_to_rewrite()),
     ):
         table.add_row(what, f"{count:,}")
-    out.print(table)
+    print_table(out, table)
     if shared := preview.shared_values:
         values = ", ".join(shared[:10]) + (", ..." if len(shared) > 10 else "")
         out.print(plain_text(f"Stays where others sent it, too: {values}"), soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from api.printing.tables import new_table, plain_text, share_text
+from api.printing.tables import new_table, plain_text, print_table, share_text
 
 
 def print_applied(out: Console, mode: str, file_name: str, sha256: str, in_force_from: str) -> None:
@@ -28,7 +28,7 @@ def print_plan(out: Console, answer: dict[str, Any], text: str) -> None:
             table.add_row(
                 plain_text(where), plain_text(each["property"] or ""), each["reason"], f"{each['message_count']:,}"
             )
-        out.print(table)
+        print_table(out, table)
 
 
 _COUNTS = ("messages",)
@@ -48,7 +48,7 @@ def print_check(out: Console, answer: dict[str, Any]) -> None:
             "" if each["share"] is None else share_text(each["share"]),
             _place_and_detail(each),
         )
-    out.print(table)
+    print_table(out, table)
 
 
 def _place_and_detail(deviation: dict[str, Any]) -> Text:
@@ -85,7 +85,7 @@ def _print_events(out: Console, events: list[dict[str, Any]]) -> None:
             f"{len(event['properties']):,}",
             plain_text(", ".join(sdk["sdk"] for sdk in event["sdks"])),
         )
-    out.print(table)
+    print_table(out, table)
 
 
 def _print_event(out: Console, event: dict[str, Any]) -> None:
@@ -115,7 +115,7 @@ def _print_properties(out: Console, properties: list[dict[str, Any]], title: str
             plain_text(", ".join(_shortened(example) for example in each["examples"])),
             ", ".join(f"{other['type']} ({other['count']:,})" for other in each["other_types"]),
         )
-    out.print(table)
+    print_table(out, table)
 
 
 def _shortened(example: Any) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from api.counts import count_text
-from api.printing.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text, print_table
 from api.rebuilding import Rebuilt
 from warehouse.load import LoadReport
 from warehouse.rebuild import Progress as Told
@@ -45,7 +45,7 @@ def print_rebuilt(out: Console, rebuilt: Rebuilt, path: Path, *, is_check: bool,
         table = new_table("view", *numbers, right=numbers, unbroken=("view", *numbers))
         for each in rebuilt.comparisons:
             table.add_row(each.view, f"{each.equal:,}", f"{each.only_old:,}", f"{each.only_new:,}")
-        out.print(table)
+        print_table(out, table)
         _print_examples(out, rebuilt)
     if rebuilt.comparisons is not None and rebuilt.old_watermark != rebuilt.new_watermark:
         out.print(

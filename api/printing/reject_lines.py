@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from api.counts import count_text
-from api.printing.tables import new_table, plain_text
+from api.printing.tables import new_table, plain_text, print_table
 
 _SUMMARY = ("#", "reason", "protocol", "event", "first (UTC)", "last (UTC)")
 _NAME_CELLS = 20
@@ -130,7 +130,7 @@ def print_arrivals(out: Console, arrivals: list[dict[str, Any]]) -> None:
         table.add_row(*map(plain_text, names), f"{kind['message_count']:,}")
     table.add_section()
     table.add_row("", "", "", "all", f"{sum(kind['message_count'] for kind in arrivals):,}")
-    out.print(table)
+    print_table(out, table)
 
 
 def _moment(text: str) -> str:

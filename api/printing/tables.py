@@ -1,13 +1,16 @@
 """Tables on the terminal: how all of them look, and how text of senders gets into them."""
 
 from rich import box
-from rich.console import JustifyMethod
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
+
+_LEAST_WIDTH = 8  # of a column whose words may break
 
 
 def new_table(*columns: str, title: str = "", right: tuple[str, ...] = (), unbroken: tuple[str, ...] = ()) -> Table:
-    """An empty table; columns of `right` are numbers, those of `unbroken` keep their words on one line."""
+    """An empty table; columns of `right` are numbers, which never break, and those of `unbroken` do not either."""
     table = Table(
         title=plain_text(title) if title else None,
         title_justify="left",
@@ -16,9 +19,28 @@ def new_table(*columns: str, title: str = "", right: tuple[str, ...] = (), unbro
         padding=(0, 1, 0, 0),
     )
     for column in columns:
-        justify: JustifyMethod = "right" if column in right else "left"
-        table.add_column(Text(column), justify=justify, overflow="fold", no_wrap=column in unbroken)
+        is_number = column in right
+        table.add_column(
+            Text(column),
+            justify="right" if is_number else "left",
+            overflow="fold",
+            no_wrap=is_number or column in unbroken,
+        )
     return table
+
+
+def print_table(out: Console, table: Table) -> None:
+    """Print it; where the terminal is too narrow, lines run over its edge rather than lose digits."""
+    for column in table.columns:
+        width = _width(column)
+        column.min_width = width if column.no_wrap else min(width, _LEAST_WIDTH)
+    out.print(table, crop=False)
+
+
+def _width(column: Column) -> int:
+    """Of its longest line, in cells: a Chinese character takes two."""
+    texts = [str(column.header), *map(str, column.cells)]
+    return max(cell_len(line) for text in texts for line in text.splitlines())
 
 
 def plain_text(text: str) -> Text:

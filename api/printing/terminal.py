@@ -10,7 +10,7 @@ from rich.text import Text
 
 from api.counts import count_text
 from api.durations import duration_text
-from api.printing.tables import new_table, plain_text, share_text
+from api.printing.tables import new_table, plain_text, print_table, share_text
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _print_answer_rows(out: Console, columns: list[str], rows: list[list[Any]]) 
         table = new_table(*columns)
         for row in cells:
             table.add_row(*map(plain_text, row))
-        out.print(table)
+        print_table(out, table)
         return
     longest = max(map(len, columns))
     for number, row in enumerate(cells, start=1):
@@ -140,7 +140,7 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
                 share_text(step["step_conversion_rate"]),
                 duration_text(step["median_time_from_previous_s"]),
             )
-        out.print(table)
+        print_table(out, table)
 
 
 _FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
@@ -150,7 +150,7 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> N
     """The stages in order."""
     columns = ("entered", "reached", "of\nfirst", "of\nprev.", "skipped", "out of\norder", "median\ntime")
     title = title or f"Sales path by {answer['question']['by']}"
-    table = new_table("stage", *columns, title=title, right=columns, unbroken=("stage", *columns))
+    table = new_table("stage", *columns, title=title, right=columns)
     for stage in answer["stages"]:
         table.add_row(
             plain_text(f"{stage['stage_index']}. {stage['stage_name']}"),
@@ -162,7 +162,7 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> N
             f"{stage['out_of_order']:,}",
             duration_text(stage["median_time_from_previous_s"]),
         )
-    out.print(table)
+    print_table(out, table)
 
 
 def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> None:
@@ -177,7 +177,7 @@ def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> No
     for cohort in answer["cohorts"]:
         rates = [share_text(rate) for rate in cohort["retention_rates"][1 : shown + 1]]
         table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
-    out.print(table)
+    print_table(out, table)
     if shown < question["periods"]:
         out.print(f"{shown} of {question['periods']} periods fit here; --json has all", style="dim", highlight=False)
 
