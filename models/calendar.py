@@ -5,13 +5,14 @@ Instants are UTC inside; a naive datetime from a caller is local time of the pro
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
 from models.errors import QuestionError, require_choice
 
 WeekStart = Literal["monday", "sunday"]
 TimeUnit = Literal["day", "week", "month"]
+Interval = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,17 @@ class Calendar:
         if unit == "month":
             return date(start.year + start.month // 12, start.month % 12 + 1, 1)
         return start + timedelta(days=7 if unit == "week" else 1)
+
+    def interval_start(self, moment: datetime, interval: Interval) -> datetime:
+        """The local time at which the interval that holds the moment starts, naive; see `to_utc` for the moment."""
+        zone = ZoneInfo(self.timezone)
+        local = (moment.astimezone(zone) if moment.tzinfo else moment).replace(tzinfo=None, second=0, microsecond=0)
+        if interval in ("minute", "hour"):
+            return local if interval == "minute" else local.replace(minute=0)
+        if interval in ("quarter", "year"):
+            month = local.month - (local.month - 1) % 3 if interval == "quarter" else 1
+            return datetime(local.year, month, 1)  # noqa: DTZ001  # local by what it means
+        return datetime.combine(self.unit_start(local.date(), cast(TimeUnit, interval)), time.min)
 
 
 @dataclass(frozen=True)

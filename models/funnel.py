@@ -9,11 +9,11 @@ from typing import Any
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.answers import SqlStatement
 from models.calendar import ALL_TIME, Calendar, Period
+from models.columns import Columns
 from models.errors import QuestionError
 from models.funnel_sql import build_funnel_query
-from models.matching import Step, SubjectKind
-from models.sql import PropertyColumns
-from models.subjects import Subject
+from models.matching import Step
+from models.subjects import Subject, SubjectKind
 from warehouse.reader import EventProperty, Snapshot
 
 DAY_S = 24 * 60 * 60
@@ -97,7 +97,7 @@ def build_funnel_sql(question: FunnelQuestion, calendar: Calendar, properties: l
         breakdown=question.breakdown,
         breakdown_limit=question.breakdown_limit,
         calendar=calendar,
-        columns=PropertyColumns(properties),
+        columns=Columns(properties),
     )
 
 

@@ -9,18 +9,10 @@ it in joins and long IN lists.
 from sqlglot import exp
 
 from models.calendar import Calendar, Period
+from models.columns import Columns
+from models.conditions import matches_any
 from models.matching import Step
-from models.sql import (
-    PropertyColumns,
-    any_of,
-    fragment,
-    matches_any,
-    period_conditions,
-    render,
-    select,
-    union_all,
-    values_table,
-)
+from models.sql import any_of, fragment, period_conditions, render, select, union_all, values_table
 from models.subjects import Subject
 
 
@@ -33,11 +25,11 @@ def build_funnel_query(
     breakdown: str | None,
     breakdown_limit: int | None,
     calendar: Calendar,
-    columns: PropertyColumns,
+    columns: Columns,
 ) -> str:
     """The funnel's statement: one row per group and step, largest group first."""
     matched_events = _matched_events(steps, subject, columns)
-    matched_events.where(*period_conditions(period, calendar), *subject.conditions, copy=False)
+    matched_events.where(*period_conditions(period, calendar), *subject.conditions(columns), copy=False)
     if breakdown is not None:
         value = fragment("coalesce($text, '') as breakdown_value", text=columns.text(breakdown))
         matched_events.select(value, copy=False)
@@ -63,10 +55,10 @@ def _named_steps(steps: tuple[Step, ...]) -> exp.Select:
     return values_table("named_steps", ("step_index", "step_name"), rows)
 
 
-def _matched_events(steps: tuple[Step, ...], subject: Subject, columns: PropertyColumns) -> exp.Select:
+def _matched_events(steps: tuple[Step, ...], subject: Subject, columns: Columns) -> exp.Select:
     """Events that can take a step, each with the steps it can take."""
     events = select(
-        "select $subject as subject_id, event_id, event_at from events", subject.tables, subject=subject.column
+        "select $subject as subject_id, event_id, event_at from events", subject.tables, subject=subject.id_of(columns)
     )
     flags = [exp.column(f"is_step_{index}") for index in range(1, len(steps) + 1)]
     for flag, step in zip(flags, steps, strict=True):

@@ -9,9 +9,8 @@ from typing import Literal
 
 from sqlglot import exp
 
+from models.filters import AsOf
 from models.sql import fragment, select
-
-AsOf = Literal["event", "now"]
 
 _NOW = """
 select $key as target_key, $typed as property_value
@@ -64,14 +63,16 @@ def property_rows(wanted: TargetProperty) -> exp.Select:
     )
 
 
-def join_property(query: exp.Select, wanted: TargetProperty, rows: str, events: str = "events") -> exp.Select:
+def join_property(
+    query: exp.Select, wanted: TargetProperty, rows: str, events: str = "events", key_table: str | None = None
+) -> exp.Select:
     """`query` with the CTE `rows` joined to each row of `events`, which stays one row; see `property_value`.
 
     `events` is a table or alias in the query with event_at and person_id (or account_id, of accounts of the type asked
-    for).
+    for); `key_table` another one of the query that has the id.
     """
     same_target = exp.EQ(
-        this=exp.column(_key_of(wanted), table=events), expression=exp.column("target_key", table=rows)
+        this=exp.column(_key_of(wanted), table=key_table or events), expression=exp.column("target_key", table=rows)
     )
     if wanted.as_of == "now":
         return query.join(rows, on=same_target, join_type="left")

@@ -10,11 +10,11 @@ from typing import Any, Literal, get_args
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.answers import SqlStatement
 from models.calendar import ALL_TIME, Calendar, Period, TimeUnit
+from models.columns import Columns
 from models.errors import QuestionError, require_choice
-from models.matching import ANY_EVENT, EventMatch, SubjectKind
+from models.matching import ANY_EVENT, EventMatch
 from models.retention_sql import build_retention_query
-from models.sql import PropertyColumns
-from models.subjects import Subject
+from models.subjects import Subject, SubjectKind
 from warehouse.reader import EventProperty, Snapshot
 
 RetentionMode = Literal["recurring", "first_time"]
@@ -87,7 +87,7 @@ def build_retention_sql(question: RetentionQuestion, calendar: Calendar, propert
         period=question.period,
         subject=question.subject,
         calendar=calendar,
-        columns=PropertyColumns(properties),
+        columns=Columns(properties),
     )
 
 

@@ -5,18 +5,10 @@ from datetime import date
 from sqlglot import exp
 
 from models.calendar import Calendar, Period, TimeUnit
+from models.columns import Columns
+from models.conditions import match_condition
 from models.matching import EventMatch
-from models.sql import (
-    PropertyColumns,
-    any_of,
-    fragment,
-    instant_conditions,
-    literal,
-    match_condition,
-    render,
-    select,
-    unit_date,
-)
+from models.sql import any_of, fragment, instant_conditions, literal, render, select, unit_date
 from models.subjects import Subject
 
 # The same subject is seen once per unit, however many events it has there.
@@ -111,7 +103,7 @@ def build_retention_query(
     period: Period,
     subject: Subject,
     calendar: Calendar,
-    columns: PropertyColumns,
+    columns: Columns,
 ) -> str:
     """The retention statement: one row per cohort and unit after it, oldest cohort first."""
     first_date, last_date = period.unit_dates(calendar, unit)
@@ -123,8 +115,10 @@ def build_retention_query(
     if first_time:
         starts = match_condition(start, columns)
         day = unit_date(exp.column("event_at"), unit, calendar)
-        first_starts = select(_FIRST_STARTS, subject.tables, subject=subject.column, unit_date=day, starts=starts)
-        ctes["first_starts"] = first_starts.where(*subject.conditions, copy=False)
+        first_starts = select(
+            _FIRST_STARTS, subject.tables, subject=subject.id_of(columns), unit_date=day, starts=starts
+        )
+        ctes["first_starts"] = first_starts.where(*subject.conditions(columns), copy=False)
     ctes |= {
         "members": select(_COHORT_OF_FIRST_START if first_time else _COHORT_OF_EVERY_START),
         "bounds": _bounds(first_date, last_date, unit, calendar),
@@ -142,17 +136,17 @@ def _active_units(
     unit: TimeUnit,
     subject: Subject,
     calendar: Calendar,
-    columns: PropertyColumns,
+    columns: Columns,
 ) -> exp.Select:
     starts, returns = match_condition(start, columns), match_condition(returning, columns)
     return select(
         _ACTIVE_UNITS,
         subject.tables,
-        subject=subject.column,
+        subject=subject.id_of(columns),
         unit_date=unit_date(exp.column("event_at"), unit, calendar),
         starts=starts,
         returns=returns,
-    ).where(any_of([starts, returns]), *subject.conditions, copy=False)
+    ).where(any_of([starts, returns]), *subject.conditions(columns), copy=False)
 
 
 def _whole_unit_conditions(

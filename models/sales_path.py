@@ -9,11 +9,11 @@ from typing import Any
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.answers import SqlStatement
 from models.calendar import ALL_TIME, Calendar, Period
+from models.columns import Absent, Columns
 from models.errors import QuestionError
-from models.matching import Stage, SubjectKind
+from models.matching import Stage
 from models.sales_path_sql import build_stage_entries_query, build_stage_totals_query
-from models.sql import Absent, PropertyColumns
-from models.subjects import Subject
+from models.subjects import Subject, SubjectKind
 from warehouse.reader import EventProperty, Snapshot
 
 MAX_STAGES = 30
@@ -90,7 +90,7 @@ def build_stage_entries_sql(question: SalesPathQuestion, calendar: Calendar, pro
         window_s=question.window_s,
         subject=question.subject,
         calendar=calendar,
-        columns=PropertyColumns(properties),
+        columns=Columns(properties),
     )
 
 
@@ -104,7 +104,7 @@ def build_sales_path_sql(
         window_s=question.window_s,
         subject=question.subject,
         calendar=calendar,
-        columns=PropertyColumns(properties, absent=absent),
+        columns=Columns(properties, absent=absent),
     )
 
 

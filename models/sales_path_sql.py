@@ -3,18 +3,10 @@
 from sqlglot import exp
 
 from models.calendar import Calendar, Period
+from models.columns import Columns
+from models.conditions import matches_any
 from models.matching import Stage
-from models.sql import (
-    PropertyColumns,
-    any_of,
-    fragment,
-    matches_any,
-    period_conditions,
-    render,
-    select,
-    union_all,
-    values_table,
-)
+from models.sql import any_of, fragment, period_conditions, render, select, union_all, values_table
 from models.subjects import Subject
 
 _ENTRIES_OF_STAGE = """
@@ -101,7 +93,7 @@ def build_stage_entries_query(
     window_s: float | None,
     subject: Subject,
     calendar: Calendar,
-    columns: PropertyColumns,
+    columns: Columns,
 ) -> str:
     """One row per subject and stage it entered, ordered by both."""
     ctes = _stage_entries_ctes(stages, period, window_s, subject, calendar, columns)
@@ -115,7 +107,7 @@ def build_stage_totals_query(
     window_s: float | None,
     subject: Subject,
     calendar: Calendar,
-    columns: PropertyColumns,
+    columns: Columns,
 ) -> str:
     """One row per stage, in order. Who came further than a stage without entering it has skipped it."""
     ctes = _stage_entries_ctes(stages, period, window_s, subject, calendar, columns)
@@ -131,7 +123,7 @@ def _stage_entries_ctes(
     window_s: float | None,
     subject: Subject,
     calendar: Calendar,
-    columns: PropertyColumns,
+    columns: Columns,
 ) -> dict[str, exp.Query]:
     """stage_entries: the first entry of each subject into each stage; and the CTEs it is made from."""
     named_stages = [(index, stage.name) for index, stage in enumerate(stages, start=1)]
@@ -139,7 +131,7 @@ def _stage_entries_ctes(
     ctes: dict[str, exp.Query] = {
         "stages": values_table("named_stages", ("stage_index", "stage_name"), named_stages),
         "stage_events": _stage_events(stages, subject, columns).where(
-            *period_conditions(period, calendar), *subject.conditions, copy=False
+            *period_conditions(period, calendar), *subject.conditions(columns), copy=False
         ),
         "first_entries": _first_entries(len(stages)),
     }
@@ -149,9 +141,11 @@ def _stage_entries_ctes(
     return ctes | {"all_stage_entries": union_all(entries), "stage_entries": in_window}
 
 
-def _stage_events(stages: tuple[Stage, ...], subject: Subject, columns: PropertyColumns) -> exp.Select:
+def _stage_events(stages: tuple[Stage, ...], subject: Subject, columns: Columns) -> exp.Select:
     """Events that enter a stage, each with the stages it enters."""
-    events = select("select $subject as subject_id, event_at from events", subject.tables, subject=subject.column)
+    events = select(
+        "select $subject as subject_id, event_at from events", subject.tables, subject=subject.id_of(columns)
+    )
     flags = [exp.column(f"is_stage_{index}") for index in range(1, len(stages) + 1)]
     for flag, stage in zip(flags, stages, strict=True):
         events.select(exp.alias_(matches_any(stage.any_of, columns), flag.name), copy=False)

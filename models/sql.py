@@ -6,22 +6,15 @@ Fixed text is parsed; whatever a question brings in (names, values, times) enter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache, reduce
-from typing import Literal, cast
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
 
-from models.calendar import Calendar, Period, TimeUnit
-from models.errors import UnknownPropertyError
-from models.matching import EventMatch, Operator, PropertyFilter, Scalar, wanted_values
-from warehouse.reader import EventProperty
-
-Absent = Literal["refuse", "missing"]
-"""A property that no event has carried yet: an error in a question, merely missing in a configured stage."""
+from models.calendar import Calendar, Interval, Period, TimeUnit
+from models.filters import Scalar
 
 DIALECT = "duckdb"
-COMPARISONS: Mapping[Operator, type[exp.Binary]] = {"gt": exp.GT, "gte": exp.GTE, "lt": exp.LT, "lte": exp.LTE}
-OPPOSITES: Mapping[Operator, Operator] = {"neq": "eq", "not_contains": "contains"}
 
 
 def fragment(text: str, tables: Mapping[str, str] | None = None, /, **parts: exp.Expr | Scalar) -> exp.Expr:
@@ -29,7 +22,9 @@ def fragment(text: str, tables: Mapping[str, str] | None = None, /, **parts: exp
     values = {name: _operand(literal(part)) for name, part in parts.items()}
     tree = exp.replace_placeholders(_parsed(text), **values)  # a copy: the parsed text is kept
     for table in tree.find_all(exp.Table) if tables else ():
-        table.set("this", exp.to_identifier((tables or {}).get(table.name, table.name)))
+        renamed = (tables or {}).get(table.name)
+        if renamed is not None:  # what the text calls the table stays its name in the statement
+            table.replace(exp.alias_(exp.to_table(renamed), table.alias_or_name, table=True))
     return tree
 
 
@@ -83,96 +78,6 @@ def render(ctes: Mapping[str, exp.Query], final: exp.Select, materialized: Itera
     return final.sql(dialect=DIALECT, pretty=True, normalize_functions="lower", copy=False)
 
 
-class PropertyColumns:
-    """The properties events carry, found by name in whatever case it is written."""
-
-    def __init__(self, properties: Iterable[EventProperty], *, absent: Absent = "refuse") -> None:
-        self._by_name = {known.name.lower(): known for known in properties}
-        self._absent = absent
-
-    def find(self, name: str) -> EventProperty:
-        """The property of that name; raises UnknownPropertyError with names close to it."""
-        known = self._by_name.get(name.lower())
-        if known is None and self._absent == "refuse":
-            raise UnknownPropertyError(name, (known.name for known in self._by_name.values()))
-        return known or EventProperty(name, "text")
-
-    def value(self, name: str) -> exp.Expr:
-        """The property's column; null for one that no event has carried yet, where that is allowed."""
-        known = self.find(name)
-        if name.lower() not in self._by_name:
-            return exp.cast(exp.null(), exp.DataType.Type.VARCHAR)
-        return exp.column(exp.to_identifier(known.name, quoted=True), table="properties")
-
-    def text(self, name: str) -> exp.Expr:
-        """The property as text: numbers without a needless fraction, a list as its items joined by commas."""
-        return fragment(_TEXT_FORMS[self.find(name).type], column=self.value(name))
-
-
-_TEXT_FORMS = {
-    "text": "$column",
-    "boolean": "cast($column as varchar)",
-    "number": r"regexp_replace(cast($column as varchar), '\.0$', '')",
-    "list": "array_to_string($column, ', ')",
-}
-
-
-def match_condition(match: EventMatch, columns: PropertyColumns) -> exp.Expr:
-    """True for the events the match means; never null."""
-    conditions = [fragment("event_name = $name", name=match.event)] if match.event is not None else []
-    conditions += [filter_condition(condition, columns) for condition in match.where]
-    return exp.and_(*conditions) if conditions else exp.true()
-
-
-def matches_any(matches: Iterable[EventMatch], columns: PropertyColumns) -> exp.Expr:
-    """True for the events at least one match means."""
-    return any_of([match_condition(match, columns) for match in matches])
-
-
-def filter_condition(condition: PropertyFilter, columns: PropertyColumns) -> exp.Expr:
-    """True for the events that pass the filter; never null."""
-    if condition.op in OPPOSITES:
-        opposite = PropertyFilter(condition.property, OPPOSITES[condition.op], condition.value)
-        return exp.not_(filter_condition(opposite, columns))
-    column = columns.value(condition.property)
-    if condition.op == "is_not_set":
-        return fragment("$column is null", column=column)
-    if condition.op == "is_set":
-        return fragment("$column is not null", column=column)
-    return fragment("coalesce($holds, false)", holds=_holds(condition, columns))
-
-
-def _holds(condition: PropertyFilter, columns: PropertyColumns) -> exp.Expr:
-    """The condition where the property is there; null or false where it is missing."""
-    known, wanted = columns.find(condition.property), wanted_values(condition)
-    if condition.op == "eq":
-        return _equals_any(known, wanted, columns)
-    if condition.op == "contains":
-        text = columns.text(condition.property)
-        return fragment("contains(lower($text), lower($wanted))", text=text, wanted=_text_of(wanted[0]))
-    number = columns.value(known.name) if known.type == "number" else _number_in(known, columns)
-    return COMPARISONS[condition.op](this=number, expression=literal(float(wanted[0])))
-
-
-def _number_in(known: EventProperty, columns: PropertyColumns) -> exp.Expr:
-    return fragment("try_cast($text as double)", text=columns.text(known.name))
-
-
-def _equals_any(known: EventProperty, wanted: tuple[Scalar, ...], columns: PropertyColumns) -> exp.Expr:
-    texts = [literal(_text_of(value)) for value in wanted]
-    if known.type == "list":
-        return fragment("list_has_any($column, $texts)", column=columns.value(known.name), texts=exp.array(*texts))
-    if len(texts) == 1:
-        return exp.EQ(this=columns.text(known.name), expression=texts[0])
-    return exp.In(this=columns.text(known.name), expressions=texts)
-
-
-def _text_of(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def period_conditions(period: Period, calendar: Calendar) -> list[exp.Expr]:
     """The events inside the period."""
     return instant_conditions(*period.bounds_utc(calendar))
@@ -186,10 +91,28 @@ def instant_conditions(start: datetime | None, end: datetime | None) -> list[exp
 
 def unit_date(moment: exp.Expr, unit: TimeUnit, calendar: Calendar) -> exp.Expr:
     """The first local date of the day, week or month in which a UTC timestamp falls."""
-    zone = literal(calendar.timezone)
-    local = fragment("($moment at time zone 'UTC') at time zone $zone", moment=moment, zone=zone)
+    local = local_time(moment, calendar)
     if unit == "day":
         return fragment("cast($local as date)", local=local)
     if unit == "week" and calendar.week_start == "sunday":
         return fragment("cast(date_trunc('week', $local + interval 1 day) - interval 1 day as date)", local=local)
     return fragment("cast(date_trunc($unit, $local) as date)", unit=unit, local=local)
+
+
+def local_time(moment: exp.Expr, calendar: Calendar) -> exp.Expr:
+    """A UTC timestamp as the project's local time, without a zone."""
+    zone = literal(calendar.timezone)
+    return fragment("($moment at time zone 'UTC') at time zone $zone", moment=moment, zone=zone)
+
+
+def interval_start(moment: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The local time, without a zone, at which the interval that holds a UTC timestamp starts."""
+    local = local_time(moment, calendar)
+    if interval == "week" and calendar.week_start == "sunday":
+        return fragment("cast(date_trunc('week', $local + interval 1 day) as timestamp) - interval 1 day", local=local)
+    return fragment("cast(date_trunc($interval, $local) as timestamp)", interval=interval, local=local)
+
+
+def one_interval(interval: Interval) -> exp.Expr:
+    """The length of an interval in calendar time: added to a local start it gives the next one."""
+    return fragment("interval 3 month" if interval == "quarter" else f"interval 1 {interval}")

@@ -10,62 +10,15 @@ from zoneinfo import ZoneInfo
 
 from models.calendar import Calendar, Period
 from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep
-from models.matching import EventMatch, PropertyFilter, SubjectKind
+from models.matching import EventMatch
 from models.retention import RetentionCohort, RetentionQuestion
 from models.sales_path import SalesPathQuestion, StageTotals
-from tests.worlds import PropertyValue, StoryEvent
+from models.subjects import SubjectKind
+from tests.filter_oracle import matches, text_of
+from tests.worlds import StoryEvent
 
 Stories = dict[str, list[StoryEvent]]
 Attempt = list[StoryEvent]
-
-
-# What a question means by an event
-
-
-def text_of(value: object) -> str:
-    """A value as people write it: true, 95, 1.5."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value == int(value):
-        return str(int(value))
-    return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def passes(condition: PropertyFilter, event: StoryEvent) -> bool:
-    """Whether the event passes one filter."""
-    have: PropertyValue | None = {name.lower(): v for name, v in event.properties.items()}.get(
-        condition.property.lower()
-    )
-    wanted = condition.value if isinstance(condition.value, tuple) else (condition.value,)
-    wanted_texts = [text_of(value) for value in wanted]
-    items = have if isinstance(have, list) else [text_of(have)]
-    match condition.op:
-        case "is_set":
-            return have is not None
-        case "is_not_set":
-            return have is None
-        case "eq":
-            return have is not None and any(item in wanted_texts for item in items)
-        case "neq":
-            return have is None or all(item not in wanted_texts for item in items)
-        case "contains":
-            return have is not None and wanted_texts[0].lower() in text_of(have).lower()
-        case "not_contains":
-            return have is None or wanted_texts[0].lower() not in text_of(have).lower()
-    try:
-        number, bound = float(text_of(have)), float(wanted_texts[0])
-    except ValueError:
-        return False
-    outcomes = {"gt": number > bound, "gte": number >= bound, "lt": number < bound, "lte": number <= bound}
-    return outcomes[condition.op]
-
-
-def matches(any_of: Sequence[EventMatch], event: StoryEvent) -> bool:
-    """Whether the event is meant by any of the matches."""
-    return any(
-        match.event in (None, event.event) and all(passes(condition, event) for condition in match.where)
-        for match in any_of
-    )
 
 
 def _is_inside(period: Period, calendar: Calendar, event: StoryEvent) -> bool:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from models.calendar import Calendar, Period
 from models.errors import QuestionError, UnknownPropertyError
+from models.filters import PropertyFilter
 from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep, answer_funnel, build_funnel_sql
-from models.matching import EventMatch, PropertyFilter, Step
+from models.matching import EventMatch, Step
 from tests.oracles import funnel_oracle
 from tests.worlds import StoryEvent, World, at, world
 from warehouse.reader import EventProperty

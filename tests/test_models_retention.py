@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from models.calendar import Calendar, Period, TimeUnit, WeekStart
 from models.errors import QuestionError
-from models.matching import EventMatch, PropertyFilter
+from models.filters import PropertyFilter
+from models.matching import EventMatch
 from models.retention import RetentionCohort, RetentionMode, RetentionQuestion, answer_retention, build_retention_sql
 from tests.oracles import retention_oracle
 from tests.worlds import StoryEvent, World, at, world

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from models.calendar import Calendar, Period
 from models.errors import QuestionError
+from models.filters import PropertyFilter
 from models.funnel import FunnelQuestion, answer_funnel
-from models.matching import PropertyFilter, Stage, Step
+from models.matching import Stage, Step
 from models.sales_path import (
     SalesPathQuestion,
     StageTotals,

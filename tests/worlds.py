@@ -1,6 +1,7 @@
 """Small worlds of events for the models' tests: stories in, a snapshot with the public `events` view out."""
 
 import atexit
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,19 +26,40 @@ EVENT_COLUMNS = pa.schema(
         ("event_at", pa.timestamp("us")),
         ("person_id", pa.string()),
         ("account_id", pa.string()),
+        ("distinct_id", pa.string()),
+        ("log_order", pa.string()),
+        ("other_properties", pa.string()),
+    ]
+)
+CARRIED_COLUMNS = pa.schema(
+    [
+        ("target", pa.string()),
+        ("person_id", pa.string()),
+        ("account_id", pa.string()),
+        ("property_name", pa.string()),
+        ("value", pa.string()),
     ]
 )
 
 
 @dataclass(frozen=True)
 class StoryEvent:
-    """What one person did, in the words of a story. `at` is an aware instant."""
+    """What one person did, in the words of a story. `at` is an aware instant; `sent_as` the id it was sent under."""
 
     person: str
     event: str
     at: datetime
     account: str | None = None
     properties: dict[str, PropertyValue] = field(default_factory=dict)
+    sent_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The properties that persons and accounts have now."""
+
+    persons: dict[str, dict[str, PropertyValue]] = field(default_factory=dict)
+    accounts: dict[str, dict[str, PropertyValue]] = field(default_factory=dict)
 
 
 def at(seconds: float) -> datetime:
@@ -48,7 +70,7 @@ def at(seconds: float) -> datetime:
 class World:
     """A snapshot of a handful of events, in memory. Events get their ids in the order of the story."""
 
-    def __init__(self, events: Sequence[StoryEvent], properties: Iterable[EventProperty]) -> None:
+    def __init__(self, events: Sequence[StoryEvent], properties: Iterable[EventProperty], carried: Carried) -> None:
         self.watermark = f"{len(events)} events"
         self._properties = list(properties)
         self._schema = f"world_{next(WORLD_NUMBERS)}"
@@ -60,6 +82,13 @@ class World:
             create table {self._schema}.events as
             select * replace (event_id::uuid as event_id, person_id::uuid as person_id)
             from loaded
+            """
+        )
+        connection.register("carried", _carried_rows(carried))
+        connection.execute(
+            f"""
+            create table {self._schema}.property_values as
+            select * replace (person_id::uuid as person_id, value::json as value) from carried
             """
         )
 
@@ -86,9 +115,11 @@ def _close_engine() -> None:
     _engine.cache_clear()
 
 
-def world(events: Sequence[StoryEvent], properties: Iterable[EventProperty] | None = None) -> World:
+def world(
+    events: Sequence[StoryEvent], properties: Iterable[EventProperty] | None = None, carried: Carried | None = None
+) -> World:
     """The snapshot of a story; property types follow from the values unless they are given."""
-    return World(events, _seen_properties(events) if properties is None else properties)
+    return World(events, _seen_properties(events) if properties is None else properties, carried or Carried())
 
 
 def person_id(person: str) -> UUID:
@@ -124,8 +155,21 @@ def _event_rows(events: Sequence[StoryEvent], properties: list[EventProperty]) -
             "event_at": event.at.astimezone(UTC).replace(tzinfo=None),
             "person_id": str(person_id(event.person)),
             "account_id": event.account,
+            "distinct_id": event.sent_as or event.person,
+            "log_order": f"{position:09d}",
             "properties": event.properties,
         }
         for position, event in enumerate(events, start=1)
     ]
     return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _carried_rows(carried: Carried) -> pa.Table:
+    persons = [("person", str(person_id(name)), None, found) for name, found in carried.persons.items()]
+    accounts = [("account", None, name, found) for name, found in carried.accounts.items()]
+    rows = [
+        dict(zip(CARRIED_COLUMNS.names, (target, person, account, name, json.dumps(value)), strict=True))
+        for target, person, account, properties in (*persons, *accounts)
+        for name, value in properties.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=CARRIED_COLUMNS)

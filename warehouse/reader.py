@@ -28,7 +28,11 @@ class Snapshot(Protocol):
 
 @dataclass(frozen=True)
 class EventProperty:
-    """A property seen on events, and the type its column has (`boolean`, `number`, `text`, `list`)."""
+    """A property seen on events, and the type its column has (`boolean`, `number`, `text`, `list`).
+
+    With misfits, some of its values did not fit the column and are in `other_properties`.
+    """
 
     name: str
     type: str
+    has_misfits: bool = False

@@ -16,6 +16,11 @@ from warehouse.statements import read_statement
 from warehouse.watermark import Watermark, read_watermark
 
 _ROWS_AT_A_TIME = 256
+_EVENT_PROPERTIES = """
+select name, type, exists (from store.misfits where misfits.name = property_columns.name) as has_misfits
+from store.property_columns as property_columns
+order by name
+"""
 
 
 @dataclass(frozen=True)
@@ -127,5 +132,5 @@ def only_select(sql: str) -> str:
 
 def read_event_properties(connection: duckdb.DuckDBPyConnection) -> list[EventProperty]:
     """The properties that have a column, by name; objects are kept as JSON text."""
-    rows = connection.execute("select name, type from store.property_columns order by name").fetchall()
-    return [EventProperty(name, "text" if kind == "object" else kind) for name, kind in rows]
+    rows = connection.execute(_EVENT_PROPERTIES).fetchall()
+    return [EventProperty(name, "text" if kind == "object" else kind, misfits) for name, kind, misfits in rows]

@@ -24,9 +24,10 @@ from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.calendar import ALL_TIME, Calendar, Period
 from models.errors import QuestionError
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
-from models.matching import Stage, SubjectKind
+from models.matching import Stage
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
+from models.subjects import SubjectKind
 from warehouse.errors import BadSql, CannotAct, NoSuchPerson, QueryTimeout, WarehouseError
 from warehouse.one_id.worlds import World
 from warehouse.reader import Snapshot

@@ -1,0 +1,137 @@
+"""Asking: a question and a snapshot in, the answer out; and the people behind one of its numbers."""
+
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import polars as pl
+from sqlglot import exp
+
+from models.answers import SqlStatement
+from models.calendar import Calendar
+from models.columns import Absent
+from models.errors import QuestionError
+from models.questions import Question, QuestionKind, QuestionT, Scope, Statement, events_named
+from models.sql import fragment, literal, render, select
+from warehouse.reader import Snapshot
+
+MAX_PEOPLE = 10_000
+OTHER = "other"
+
+_EVENT_NAMES = "select distinct event_name from events"
+_PEOPLE = "select distinct cast(subject_id as varchar) as subject_id from people order by subject_id"
+_PEOPLE_COUNT = "select count(distinct subject_id) as people_count from people"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of an answer, with the question, the watermark of the data and the SQL that gives them."""
+
+    question: Any
+    watermark: str
+    sql: tuple[SqlStatement, ...]
+    rows: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class People:
+    """The subjects behind one number: all of them are counted, the first `limit` listed in the order of their ids."""
+
+    question: Any
+    of: Any
+    watermark: str
+    sql: tuple[SqlStatement, ...]
+    count: int
+    subjects: tuple[str, ...]
+
+
+def ask(
+    kind: QuestionKind[QuestionT],
+    question: QuestionT,
+    snapshot: Snapshot,
+    calendar: Calendar,
+    absent: Absent = "refuse",
+) -> Answer:
+    """The whole answer; raises QuestionError when the question cannot be answered as asked."""
+    sql = rows_sql(kind, question, scope_of(question, snapshot, calendar, absent))
+    rows = tuple(kind.row(**row) for row in snapshot.query(sql).to_pylist())
+    return Answer(question, snapshot.watermark, (SqlStatement(kind.name, sql),), rows)
+
+
+def ask_frame(
+    kind: QuestionKind[QuestionT],
+    question: QuestionT,
+    snapshot: Snapshot,
+    calendar: Calendar,
+    absent: Absent = "refuse",
+) -> pl.DataFrame:
+    """The answer's rows as a frame."""
+    sql = rows_sql(kind, question, scope_of(question, snapshot, calendar, absent))
+    frame = pl.from_arrow(snapshot.query(sql))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def ask_people(
+    kind: QuestionKind[QuestionT],
+    question: QuestionT,
+    of: Any,
+    snapshot: Snapshot,
+    calendar: Calendar,
+    *,
+    limit: int = MAX_PEOPLE,
+    absent: Absent = "refuse",
+) -> People:
+    """Who is behind the number that `of`, a `kind.number`, says: exactly as many as the number."""
+    if not 0 <= limit <= MAX_PEOPLE:
+        raise QuestionError(f"limit is {limit}: ask for 0 to {MAX_PEOPLE} people, or take all by the SQL of the list.")
+    statement = kind.build(question, scope_of(question, snapshot, calendar, absent))
+    listed = _people_sql(statement, of, _PEOPLE)
+    count = snapshot.query(_people_sql(statement, of, _PEOPLE_COUNT))["people_count"][0].as_py()
+    subjects = snapshot.query(f"{listed}\nlimit {limit}")["subject_id"].to_pylist()
+    return People(question, of, snapshot.watermark, (SqlStatement("people", listed),), count, tuple(subjects))
+
+
+def rows_sql(kind: QuestionKind[QuestionT], question: QuestionT, scope: Scope) -> str:
+    """The statement that gives the answer's rows, without asking anybody."""
+    statement = kind.build(question, scope)
+    return render(statement.ctes, statement.rows, materialized=statement.materialized)
+
+
+def scope_of(question: Question, snapshot: Snapshot, calendar: Calendar, absent: Absent = "refuse") -> Scope:
+    """What the question is asked in; raises QuestionError where it names an event or account type nobody has sent."""
+    question.subject.require_known(snapshot)
+    if absent == "refuse":
+        _require_known_events(question, snapshot)
+    return Scope(calendar, tuple(snapshot.event_properties()), absent)
+
+
+def _require_known_events(question: Question, snapshot: Snapshot) -> None:
+    named = events_named(question)
+    if not named:
+        return
+    known = snapshot.query(_EVENT_NAMES)["event_name"].to_pylist()
+    for name in sorted(named.difference(known)):
+        by_lower = {each.lower(): each for each in known}
+        close = [repr(by_lower[each]) for each in get_close_matches(name.lower(), by_lower)]
+        hint = f"did you mean {' or '.join(close)}?" if close else "see the names with: onepath catalog."
+        raise QuestionError(f"No event is named {name!r}: {hint}")
+
+
+def _people_sql(statement: Statement, of: Any, final: str) -> str:
+    """The list behind one number: the people of the columns that `of` says."""
+    people = statement.people.copy()
+    wanted = {name: value for name, value in asdict(of).items() if value is not None}
+    conditions = [_is_number(name, value) for name, value in wanted.items()]
+    chosen = select("select subject_id from all_people").where(*conditions, copy=False)
+    ctes = {**statement.ctes, "all_people": people, "people": chosen}
+    return render(ctes, select(final), materialized=statement.materialized)
+
+
+def _is_number(name: str, value: Any) -> exp.Expr:
+    column = exp.column(name)
+    if value == OTHER and name == "breakdown":
+        return fragment("$column is null", column=column)
+    if isinstance(value, tuple):
+        return exp.EQ(this=column, expression=exp.array(*map(literal, value)))
+    return exp.EQ(this=column, expression=literal(value))

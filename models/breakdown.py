@@ -1,0 +1,91 @@
+"""Splitting an answer by the values of properties: groups, numeric buckets, and the rest as Other.
+
+In SQL the group of an event is a list of texts, one per property, "" where the value is missing; the rest is null.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from models.columns import Columns
+from models.errors import QuestionError
+from models.filters import PropertyOf
+from models.sql import fragment, literal, select
+
+MAX_PROPERTIES = 10
+MAX_BUCKETS = 100
+
+
+@dataclass(frozen=True)
+class BreakdownProperty(PropertyOf):
+    """One property to split by. `buckets` [10, 20] makes the groups "< 10", "[10, 20)" and ">= 20" of a number."""
+
+    buckets: tuple[float, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if list(self.buckets) != sorted(set(self.buckets)) or len(self.buckets) > MAX_BUCKETS:
+            raise QuestionError(f"The buckets of {self.property!r} are at most {MAX_BUCKETS} growing boundaries.")
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """By which properties an answer is split; with a limit, all but the largest groups become one, the rest."""
+
+    by: tuple[BreakdownProperty, ...]
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.by) <= MAX_PROPERTIES:
+            raise QuestionError(f"A breakdown is by 1 to {MAX_PROPERTIES} properties, not {len(self.by)}.")
+        if self.limit is not None and self.limit < 1:
+            raise QuestionError(f"The limit of a breakdown is at least 1, not {self.limit}.")
+
+    @classmethod
+    def of(cls, *names: str, limit: int | None = None) -> "Breakdown":
+        """By event properties of these names."""
+        return cls(tuple(map(BreakdownProperty, names)), limit)
+
+
+def group_of_event(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
+    """The group of an event as a list of texts; the empty list where nothing is split."""
+    texts = [_group_text(each, columns) for each in breakdown.by] if breakdown else []
+    return exp.cast(exp.array(*texts), "varchar[]") if texts else fragment("cast([] as varchar[])")
+
+
+def has_value(group: exp.Expr) -> exp.Expr:
+    """True where at least one part of a group is not empty."""
+    return fragment("array_to_string($group, '') <> ''", group=group)
+
+
+def kept_groups(sized_groups: str, limit: int) -> exp.Select:
+    """The `limit` largest groups of a CTE with the columns breakdown and size, summed; equal ones by their values."""
+    return select(
+        """
+        select breakdown
+        from sized_groups
+        group by breakdown
+        order by sum(size) desc, breakdown
+        limit $limit
+        """,
+        {"sized_groups": sized_groups},
+        limit=limit,
+    )
+
+
+def shown_group(kept: str, group: exp.Expr | None = None) -> exp.Expr:
+    """The group as shown: itself where the CTE `kept` has it, null (the rest) where it has not."""
+    own = group if group is not None else exp.column("breakdown")
+    found = fragment("$own in (select breakdown from kept_groups)", {"kept_groups": kept}, own=own)
+    return fragment("case when $found then $own end", found=found, own=own)
+
+
+def _group_text(wanted: BreakdownProperty, columns: Columns) -> exp.Expr:
+    if not wanted.buckets:
+        return fragment("coalesce($text, '')", text=columns.text(wanted))
+    number, case = columns.number(wanted), exp.Case()
+    case.when(fragment("$number is null", number=number), literal(""), copy=False)
+    for lowest, highest in zip((None, *wanted.buckets), wanted.buckets, strict=False):
+        name = f"< {highest:g}" if lowest is None else f"[{lowest:g}, {highest:g})"
+        case.when(fragment("$number < $highest", number=number, highest=float(highest)), literal(name), copy=False)
+    return case.else_(literal(f">= {wanted.buckets[-1]:g}"), copy=False)

@@ -1,0 +1,123 @@
+"""Every property a question can name, as SQL; and the joins that bring those of persons and accounts to an event.
+
+A select over `events` that uses what `Columns` gives out is finished by `Columns.join`, and the statement has the CTEs
+of `Columns.ctes` before it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from sqlglot import exp
+
+from ingest.message import DEFAULT_ACCOUNT_TYPE
+from models.errors import UnknownPropertyError
+from models.filters import PropertyOf
+from models.property_sql import TargetProperty, join_property, property_rows, property_value
+from models.sql import fragment, select
+from warehouse.reader import EventProperty
+
+Absent = Literal["refuse", "missing"]
+"""An event or a property that nobody has sent yet: an error in a question, merely missing in a configured stage."""
+
+_TEXT_FORMS = {
+    "text": "$column",
+    "boolean": "cast($column as varchar)",
+    "number": r"regexp_replace(cast($column as varchar), '\.0$', '')",
+    "list": "array_to_string($column, ', ')",
+}
+# Values of another type than the column's are kept aside, under the property's name.
+_MISFIT = "json_extract_string(other_properties, $path)"
+_ACCOUNTS_OF_TYPE = "select event_id, account_id from account_events where account_type = $account_type"
+
+
+class Columns:
+    """The properties of events, found by name in whatever case it is written, and those of persons and accounts.
+
+    `own_account_type` is the type whose accounts stand in the column account_id of the events asked.
+    """
+
+    def __init__(
+        self,
+        properties: Iterable[EventProperty],
+        *,
+        absent: Absent = "refuse",
+        own_account_type: str = DEFAULT_ACCOUNT_TYPE,
+    ) -> None:
+        self._by_name = {known.name.lower(): known for known in properties}
+        self._absent = absent
+        self._own_account_type = own_account_type
+        self._joined: dict[TargetProperty, str] = {}
+        self._account_joins: dict[str, str] = {}
+
+    def find(self, name: str) -> EventProperty:
+        """The event property of that name; raises UnknownPropertyError with names close to it."""
+        known = self._by_name.get(name.lower())
+        if known is None and self._absent == "refuse":
+            raise UnknownPropertyError(name, (known.name for known in self._by_name.values()))
+        return known or EventProperty(name, "text")
+
+    def text(self, wanted: PropertyOf | str) -> exp.Expr:
+        """The value as text, null where it is missing: numbers without a needless fraction, items joined by commas."""
+        reference = _reference(wanted)
+        if reference.of == "field":
+            return fragment("cast($column as varchar)", column=exp.column(reference.property, table="events"))
+        if reference.of != "event":
+            return self._of_target(reference)
+        known = self.find(reference.property)
+        fitting = fragment(_TEXT_FORMS[known.type], column=self.event_column(known.name))
+        if not known.has_misfits:
+            return fitting
+        return fragment("coalesce($fitting, $misfit)", fitting=fitting, misfit=_misfit(known.name))
+
+    def number(self, wanted: PropertyOf | str) -> exp.Expr:
+        """The value as a number, null where it is none."""
+        reference = _reference(wanted)
+        if reference.of == "event":
+            known = self.find(reference.property)
+            if known.type == "number" and not known.has_misfits:
+                return self.event_column(known.name)
+        return fragment("try_cast($text as double)", text=self.text(reference))
+
+    def items(self, wanted: PropertyOf) -> exp.Expr | None:
+        """The items of an event's list; None for a property that is no list."""
+        if wanted.of != "event" or self.find(wanted.property).type != "list":
+            return None
+        return self.event_column(wanted.property)
+
+    def event_column(self, name: str) -> exp.Expr:
+        """The column of an event property as it is typed; null for one that no event has carried yet."""
+        known = self.find(name)
+        if name.lower() not in self._by_name:
+            return exp.cast(exp.null(), exp.DataType.Type.VARCHAR)
+        return exp.column(exp.to_identifier(known.name, quoted=True), table="properties")
+
+    def join(self, query: exp.Select) -> exp.Select:
+        """`query`, over a table called events, with the joins for all that was asked for; its rows stay as many."""
+        for account_type, rows in self._account_joins.items():
+            accounts = select(_ACCOUNTS_OF_TYPE, account_type=account_type).subquery(rows)
+            query = query.join(accounts, on=fragment(f"events.event_id = {rows}.event_id"), join_type="left")
+        for wanted, rows in self._joined.items():
+            accounts_of = self._account_joins.get(wanted.target)
+            query = join_property(query, wanted, rows, key_table=accounts_of or "events")
+        return query
+
+    @property
+    def ctes(self) -> Mapping[str, exp.Query]:
+        """The rows that `join` joins to."""
+        return {rows: property_rows(wanted) for wanted, rows in self._joined.items()}
+
+    def _of_target(self, reference: PropertyOf) -> exp.Expr:
+        target = "person" if reference.of == "person" else reference.account_type
+        if target not in ("person", self._own_account_type):
+            self._account_joins.setdefault(target, f"accounts_{len(self._account_joins) + 1}")
+        wanted = TargetProperty(target, reference.property, "text", reference.as_of)
+        return property_value(self._joined.setdefault(wanted, f"property_{len(self._joined) + 1}"))
+
+
+def _reference(wanted: PropertyOf | str) -> PropertyOf:
+    return PropertyOf(wanted) if isinstance(wanted, str) else wanted
+
+
+def _misfit(name: str) -> exp.Expr:
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return fragment(_MISFIT, path=f'$."{quoted}"')

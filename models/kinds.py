@@ -1,0 +1,16 @@
+"""The kinds of question there are, by the name they have in paths, commands and documents."""
+
+from typing import Any
+
+from models.errors import QuestionError
+from models.questions import QuestionKind
+
+KINDS: tuple[QuestionKind[Any], ...] = ()
+KIND_OF = {kind.name: kind for kind in KINDS}
+
+
+def kind_named(name: str) -> QuestionKind[Any]:
+    """The kind of that name; raises QuestionError with the names there are."""
+    if name not in KIND_OF:
+        raise QuestionError(f"There is no question {name!r}; there are {', '.join(KIND_OF)}.")
+    return KIND_OF[name]

@@ -1,0 +1,138 @@
+"""What every question is made of: the events it sees, the statement it becomes, and the kinds of question there are.
+
+A question is a frozen dataclass that refuses what cannot be asked; it becomes one statement over the public views whose
+rows are the answer's rows, and a second one that lists who is behind each number.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlglot import exp
+
+from ingest.message import DEFAULT_ACCOUNT_TYPE
+from models.calendar import ALL_TIME, Calendar, Period, WeekStart
+from models.columns import Absent, Columns
+from models.conditions import filter_conditions
+from models.filters import Filter
+from models.matching import EventMatch
+from models.sql import period_conditions, select
+from models.subjects import Subject, SubjectKind
+from warehouse.reader import EventProperty
+
+QuestionT = TypeVar("QuestionT", bound="Question")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What all questions share.
+
+    Only events of `period` that pass every filter of `where` exist. `by` says whose path they make: see Subject;
+    `by_property` names the property where it is one. `timezone` and `week_start` stand in for the project's.
+    """
+
+    period: Period = ALL_TIME
+    where: tuple[Filter, ...] = ()
+    by: SubjectKind = "person"
+    account_type: str = DEFAULT_ACCOUNT_TYPE
+    by_property: str | None = None
+    timezone: str | None = None
+    week_start: WeekStart | None = None
+
+    def __post_init__(self) -> None:
+        self.subject  # noqa: B018  # refuses what nobody can be counted by
+        self.calendar(Calendar())
+
+    @property
+    def subject(self) -> Subject:
+        """Whose path it asks for."""
+        return Subject(self.by, self.account_type, self.by_property)
+
+    def calendar(self, of_project: Calendar) -> Calendar:
+        """The calendar it is asked in."""
+        return Calendar(self.timezone or of_project.timezone, self.week_start or of_project.week_start)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a question is asked in: the project's calendar, and the properties that events have carried.
+
+    With `absent` "missing", an event or a property that nobody has sent yet is merely missing.
+    """
+
+    calendar: Calendar = field(default_factory=Calendar)
+    properties: tuple[EventProperty, ...] = ()
+    absent: Absent = "refuse"
+
+
+class SeenEvents:
+    """The events that exist for one question, as SQL: what its statement selects from."""
+
+    def __init__(self, question: Question, scope: Scope) -> None:
+        self.question = question
+        self.calendar = question.calendar(scope.calendar)
+        self.subject = question.subject
+        self.columns = Columns(scope.properties, absent=scope.absent, own_account_type=question.account_type)
+
+    def rows(
+        self, values: Mapping[str, exp.Expr], where: Iterable[exp.Expr] = (), *, period: Period | None = None
+    ) -> exp.Select:
+        """One row per event: subject_id and `values` by name; `period` stands in for the question's."""
+        query = select("select $subject as subject_id from events", self.subject.tables, subject=self._subject_id())
+        query = query.select(*(exp.alias_(value, name) for name, value in values.items()), copy=False)
+        conditions = [
+            *period_conditions(self.question.period if period is None else period, self.calendar),
+            *self.subject.conditions(self.columns),
+            *filter_conditions(self.question.where, self.columns),
+            *where,
+        ]
+        return self.columns.join(query.where(*conditions, copy=False))
+
+    @property
+    def ctes(self) -> dict[str, exp.Query]:
+        """What `rows` joins to; first in the statement, asked for when all expressions have been built."""
+        return dict(self.columns.ctes)
+
+    def _subject_id(self) -> exp.Expr:
+        return self.subject.id_of(self.columns)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a question becomes.
+
+    `rows` gives the answer's rows, `people` one row per number and subject behind it: subject_id beside the columns
+    that say which number. Both read the CTEs; those named in `materialized` are computed once.
+    """
+
+    ctes: Mapping[str, exp.Query]
+    rows: exp.Select
+    people: exp.Select
+    materialized: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class QuestionKind(Generic[QuestionT]):
+    """One kind of question: its name in paths and commands, its types, and how it becomes a statement.
+
+    `row` is a dataclass with a field per column of the statement's rows; `number` one that says which number somebody
+    wants the people of, its fields columns of the statement's people, None where it does not matter.
+    """
+
+    name: str
+    summary: str
+    question: type[QuestionT]
+    row: type[Any]
+    number: type[Any]
+    build: Callable[[QuestionT, Scope], Statement]
+
+
+def events_named(question: object) -> set[str]:
+    """The names of all events that a question means, wherever in it they stand."""
+    if isinstance(question, EventMatch):
+        return {question.event} if question.event is not None else set()
+    if isinstance(question, tuple):
+        return set().union(*map(events_named, question))
+    if not is_dataclass(question):
+        return set()
+    return set().union(*(events_named(getattr(question, each.name)) for each in fields(question)))
