@@ -88,7 +88,7 @@ def _holds(op: Operator, condition: PropertyFilter, columns: Columns) -> exp.Exp
     if op == "is_set":
         return fragment("$text is not null", text=text)
     if op == "is_not_empty":
-        return fragment("nullif($text, '') is not null", text=text)
+        return fragment("'' <> $text", text=text)
     if op == "is_true":
         return fragment("lower($text) in ('true', '1')", text=text)
     wanted = _text_of(condition.values[0])
