@@ -1,6 +1,8 @@
 # Everything on a fresh machine with Python 3.11 or newer: `make demo` to see it, `make test` to check it.
 PYTHON ?= python3
 BIN := .venv/bin
+# Where bytecode is not kept, each of the many processes that demo and tests start would compile its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo up test test-faults fuzz test-sdks bench lint lock clean
 

@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,7 @@ from ingest.log.files import list_streams, read_records
 from ingest.record import Record
 from ingest.settings import DecodeSettings
 from tests.fault_services import free_port
-
-DEADLINE_S = 40.0
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < deadline, f"{what}: not within {DEADLINE_S:g} seconds"
-        time.sleep(0.02)
+from tests.waiting import DEADLINE_S, until
 
 
 @dataclass

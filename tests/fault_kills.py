@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from tests.fault_clients import Crowd
-from tests.fault_services import House, Service, is_working, kill_process, poll
+from tests.fault_services import House, Service, is_working, kill_process
 from tests.fault_verdict import Verdict, judge
+from tests.waiting import until
 
 Victim = Literal["collector", "decoder", "server"]
 VICTIMS: tuple[Victim, ...] = ("collector", "decoder", "server")
@@ -102,15 +103,15 @@ def _kill_service(service: Service, moments: dict[str, int], rng: random.Random)
 def _kill_decoder(server: Service, rng: random.Random) -> str:
     """The child dies, mostly while it decodes; the server must carry on with a new one, in the same life."""
     life = server.pid
-    poll("the server has its decoder", lambda: server.decoder_pid() is not None)
+    until(lambda: server.decoder_pid() is not None, "the server has its decoder")
     child = server.decoder_pid()
     assert child is not None
     moment = "idle"
     if rng.random() < 0.75:
-        poll("the decoder works", lambda: is_working(child), every_s=0.0005)
+        until(lambda: is_working(child), "the decoder works", every_s=0.0005)
         moment = "decoding"
     kill_process(child)
-    poll("the server has a new decoder", lambda: server.decoder_pid() not in (None, child))
+    until(lambda: server.decoder_pid() not in (None, child), "the server has a new decoder")
     assert server.is_alive, "the server died of its decoder's death"
     assert server.pid == life
     assert server.is_healthy()

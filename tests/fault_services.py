@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,18 +22,10 @@ import msgspec
 
 from api.settings import Settings, read_settings
 from tests.fault_launcher import Errand, Order
+from tests.waiting import until
 
 ServiceName = Literal["collect", "serve"]
-START_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.01
-
-
-def poll(what: str, look: Callable[[], bool], within_s: float = START_TIMEOUT_S, every_s: float = LOOK_EVERY_S) -> None:
-    """Look until it is so. Raises `AssertionError` past the deadline."""
-    deadline = time.monotonic() + within_s
-    while not look():
-        assert time.monotonic() < deadline, f"{what}: not within {within_s:g} seconds"
-        time.sleep(every_s)
 
 
 def free_port() -> int:
@@ -117,7 +109,7 @@ class Service:
             assert self.is_alive, f"{self.name} ended by itself"
             return self.is_healthy()
 
-        poll(f"{self.name} answers", answers)
+        until(answers, f"{self.name} answers")
 
     def is_healthy(self) -> bool:
         """Whether `/health` answers 200 within some seconds."""
@@ -134,7 +126,7 @@ class Service:
         """SIGKILL from outside; safe when it is dead already."""
         if self.is_alive:
             kill_process(self.pid)
-            poll(f"{self.name} is dead", lambda: not self.is_alive)
+            until(lambda: not self.is_alive, f"{self.name} is dead")
 
     def die_at(self, stage: str, times: int, within_s: float) -> str:
         """Let it kill itself at the n-th `stage` from now; returns where it died, "outside" when it was never there."""

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import pytest
 from api.cli import main
 from ingest.log.writer import LogWriter
 from ingest.record import Request
+from tests.waiting import DEADLINE_S, until
 
 PERSON = {"$identity_login_id": "teacher-1"}
 
@@ -76,18 +76,16 @@ class House:
             yield
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(30) == 0
+            assert process.wait(DEADLINE_S) == 0
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        def answers() -> bool:
             assert process.poll() is None, "onepath up ended"
-            try:
-                if httpx.get(f"{self.server}/health").is_success:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.05)
-        raise AssertionError("onepath up did not start")
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"{self.server}/health").is_success
+            return False
+
+        until(answers, "the server answers", every_s=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -101,24 +99,16 @@ def track(name: str, key: str, **properties: object) -> dict[str, object]:
     return {"event_name": name, "identities": PERSON, "dedupe_key": key, "properties": properties}
 
 
-def wait_for(house: House, sql: str) -> float:
-    """Seconds until the statement's first value is true."""
-    started = time.monotonic()
-    while time.monotonic() - started < 20:
-        if httpx.post(f"{house.project}/sql", json={"sql": sql}).json()["rows"][0][0]:
-            return time.monotonic() - started
-        time.sleep(0.02)
-    raise AssertionError(f"never true: {sql}")
+def wait_for(house: House, sql: str) -> None:
+    """Return when the statement's first value is true."""
+    until(lambda: bool(httpx.post(f"{house.project}/sql", json={"sql": sql}).json()["rows"][0][0]), sql)
 
 
-def test_an_answered_event_can_be_asked_for_within_two_seconds(house: House) -> None:
-    waits = []
-    for number in range(5):
+def test_an_answered_event_can_be_asked_for_by_its_id(house: House) -> None:
+    for number in range(3):  # how soon is measured: `make bench ARGS=freshness`
         answer = httpx.post(f"{house.collector}/events", json=track("Warm", f"warm-{number}")).json()
         event_id = answer["results"][0]["event_id"]
-        waits.append(wait_for(house, f"select count(*) = 1 from events where event_id = '{event_id}'"))
-    # The machine may be busy with other tests: the middle one counts, not the slowest.
-    assert sorted(waits)[2] < 2
+        wait_for(house, f"select count(*) = 1 from events where event_id = '{event_id}'")
 
 
 def test_both_services_say_how_they_are(house: House) -> None:
@@ -261,4 +251,4 @@ def test_a_server_on_another_address_wants_a_token_and_checks_it(tmp_path: Path)
         assert asked.stdout == "n\n1\n"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(DEADLINE_S)

@@ -12,8 +12,8 @@ from api.doctor import examine, read_bearably
 from api.services.announcing import running_collector
 from api.settings import COLLECTOR_FILE, read_settings
 from ingest.log.writer import LogWriter
-from tests.collector_process import DEADLINE_S
 from tests.fault_services import free_port
+from tests.waiting import DEADLINE_S
 
 
 def onepath(*arguments: str) -> "subprocess.Popen[str]":

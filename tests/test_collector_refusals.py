@@ -25,8 +25,9 @@ from sensorsanalytics.sdk import (
     SensorsAnalyticsNetworkException,
 )
 
-from tests.collector_process import CollectorProcess, collecting, until
+from tests.collector_process import CollectorProcess, collecting
 from tests.small_disk import fill, small_disk
+from tests.waiting import DEADLINE_S, until
 
 DISK_BYTES = 4 << 20
 MINI_PROGRAM = {"referer": "https://servicewechat.com/wx1234567890abcdef/12/page-frame.html"}
@@ -119,7 +120,7 @@ def test_sensors_python_async_falls_silent_at_its_first_refusal(full: FullDisk) 
     track = sensors(consumer)
     track("Refused")
     consumer.flush()
-    thread.join(20)
+    thread.join(DEADLINE_S)
     assert not thread.is_alive()
     full.make_room()
     track("Later")

@@ -12,8 +12,9 @@ import httpx
 
 from api.settings import read_settings
 from ingest.log.writer import LogWriter
-from tests.collector_process import DEADLINE_S, CollectorProcess, collecting, until
+from tests.collector_process import CollectorProcess, collecting
 from tests.fault_services import free_port
+from tests.waiting import DEADLINE_S, until
 
 CLIENTS = 4
 

@@ -23,6 +23,7 @@ from api.demo.story import Story, tell
 from api.offline import load_once
 from api.settings import Settings, read_settings
 from tests import story_oracle
+from tests.waiting import DEADLINE_S
 
 SCALE = 0.05
 # The story's words for what it expects, and the collector's for what it did.
@@ -57,7 +58,7 @@ def run_demo(data: Path) -> Run:
     ports = ["--collector-port", free_port(), "--server-port", free_port()]
     command = [sys.executable, "-m", "api.cli", "demo", "--exit", "--scale", str(SCALE), "--data", str(data), *ports]
     environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return Run(data, done.stdout)
 
@@ -236,7 +237,7 @@ order by table_name
 
 def test_a_demo_on_a_used_folder_says_so_and_touches_nothing(run: Run) -> None:
     command = [sys.executable, "-m", "api.cli", "demo", "--exit", "--data", str(run.data)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 1
     assert (
         done.stderr.strip()

@@ -15,11 +15,10 @@ from api.offline import open_offline
 from tests.fault_clients import REFUSALS, Line, Post, native_post, segment_post
 from tests.fault_services import House
 from tests.fault_verdict import load_again
+from tests.waiting import DEADLINE_S
 
 REQUEST_TIMEOUT_S = 3.0
 SLOW_CONNECTIONS = 200
-# What a request takes here is milliseconds; a loop that waits for a slow sender would take seconds.
-PROMPT_S = 1.5
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def raw(post: Post) -> bytes:
 
 
 def dial(house: House) -> socket.socket:
-    line = socket.create_connection(("127.0.0.1", house.collector_port), timeout=10)
+    line = socket.create_connection(("127.0.0.1", house.collector_port), timeout=DEADLINE_S)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return line
 
@@ -51,7 +50,7 @@ def kept_names(house: House, fresh: Path) -> Counter[str]:
 
 
 def refused(house: House) -> dict[str, int]:
-    connection = http.client.HTTPConnection("127.0.0.1", house.collector_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", house.collector_port, timeout=DEADLINE_S)
     connection.request("GET", "/health")
     counts: dict[str, int] = json.loads(connection.getresponse().read())["refused"]
     connection.close()
@@ -76,14 +75,16 @@ def test_two_hundred_slow_senders_are_dropped_and_the_others_served(house: House
         idle = [lines.enter_context(dial(house)) for _ in range(5)]
         # And one never stops: a byte now and then keeps no connection open for ever.
         dribbled = lines.enter_context(dial(house))
-        good, answered = lines.enter_context(Line(house.collector_port)), list[str]()
+        good, answered, took = lines.enter_context(Line(house.collector_port)), list[str](), list[float]()
         for number, byte in zip(range(1000, 1060), raw(post(999)), strict=False):
             dribbled.sendall(bytes([byte]))
             began = time.monotonic()
             each = post(number)
             assert good.post(each.path, each.pack(0), each.headers)[0] == 200
-            assert time.monotonic() - began < PROMPT_S
+            took.append(time.monotonic() - began)
             answered += each.events
+        # A loop that waits for a slow sender takes seconds for each; the middle one, because the machine may be busy.
+        assert sorted(took)[len(took) // 2] < REQUEST_TIMEOUT_S / 2
         for line in (*slow, *idle, dribbled):
             assert has_hung_up(line)
         assert refused(house)["request_timeout"] == SLOW_CONNECTIONS + 1

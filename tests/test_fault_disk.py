@@ -16,9 +16,10 @@ import pytest
 
 from api.offline import open_offline
 from tests.fault_clients import REFUSALS, Line, native_post, segment_post, sensors_post
-from tests.fault_services import House, free_port, poll
+from tests.fault_services import House, free_port
 from tests.fault_verdict import load_again
 from tests.small_disk import small_disk
+from tests.waiting import DEADLINE_S, until
 
 DISK_BYTES = 3 << 20
 RESERVED_BYTES = 256 << 10
@@ -79,7 +80,7 @@ def fill(place: Path, leave_bytes: int) -> Path:
 
 
 def look(house: House, path: str) -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection("127.0.0.1", house.collector_port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", house.collector_port, timeout=DEADLINE_S)
     connection.request("GET", path)
     response = connection.getresponse()
     told: dict[str, object] = json.loads(response.read())
@@ -117,9 +118,9 @@ def test_full_disk_is_refused_after_the_reserve_and_taken_again_when_there_is_ro
         assert look(house, "/health")[0] == 200
 
         ballast.unlink()
-        poll("requests are taken again", diary.post)
+        until(diary.post, "requests are taken again")
         assert all(diary.post() for _ in range(9))
-        poll("it is ready again", lambda: look(house, "/ready")[0] == 200)
+        until(lambda: look(house, "/ready")[0] == 200, "it is ready again")
         assert collector.pid == life
 
         # Full again, and killed: it starts on the full disk, answers, refuses, and goes on when there is room.
@@ -131,7 +132,7 @@ def test_full_disk_is_refused_after_the_reserve_and_taken_again_when_there_is_ro
         diary.post_until_refused()
         assert look(house, "/ready")[0] == 503
         ballast.unlink()
-        poll("requests are taken again", diary.post)
+        until(diary.post, "requests are taken again")
     check_kept(house, diary, tmp_path / "fresh")
 
 
@@ -148,7 +149,7 @@ def test_folder_that_turns_read_only_is_refused_and_taken_again(disk: Path, tmp_
         diary.post_until_refused()
         assert look(house, "/ready")[0] == 503
         subprocess.run(["umount", data], check=True)
-        poll("requests are taken again", diary.post)
+        until(diary.post, "requests are taken again")
         assert collector.pid == life
     check_kept(house, diary, tmp_path / "fresh")
 
@@ -156,6 +157,8 @@ def test_folder_that_turns_read_only_is_refused_and_taken_again(disk: Path, tmp_
 def test_collector_does_not_start_in_a_read_only_folder_and_says_so(disk: Path) -> None:
     mount("-o", "remount,ro", str(disk))
     arguments = ["-P", "-m", "api.cli", "collect", "--data", str(disk / "data"), "--collector-port", str(free_port())]
-    ended = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=DEADLINE_S, check=False
+    )
     assert ended.returncode == 1
     assert "Read-only" in ended.stderr

@@ -39,6 +39,7 @@ from tests.stories import (
     sensors,
     tracked,
 )
+from tests.waiting import DEADLINE_S
 
 CALL = {"type": "track", "event": "reach", "anonymousId": "d1", "timestamp": NOON.isoformat()}
 
@@ -306,7 +307,7 @@ def test_body_is_held_until_it_is_answered(tmp_path: Path) -> None:
     go = threading.Event()
 
     def wait(_stage: WriteStage) -> None:
-        assert go.wait(20)
+        assert go.wait(DEADLINE_S)
 
     writer = LogWriter(tmp_path, "collector", clock_us=FixedClock(), observe=wait)
     app = Collector(writer, CollectorSettings(max_waiting_bytes=360_000), DecodeSettings(), elsewhere)

@@ -16,6 +16,7 @@ from ingest.log.repair import survey_file
 from ingest.log.writer import LogWriter, WriteStage
 from ingest.record import Act, Position, Record, Request
 from tests.stories import NOON_US, FixedClock, post
+from tests.waiting import DEADLINE_S
 
 EVERYTHING = 1 << 30
 
@@ -281,12 +282,12 @@ def test_many_senders_share_a_sync(tmp_path: Path) -> None:
         stages.append(stage)
         if stages == ["written"]:
             first_is_written.set()
-            may_sync.wait(timeout=30)
+            may_sync.wait(DEADLINE_S)
 
     async def send() -> list[Position]:
         first = ensure_future(writer.append_async(request("0")))
         await sleep(0)  # the requests are in the queue when their senders first wait
-        first_is_written.wait(timeout=30)
+        first_is_written.wait(DEADLINE_S)
         others = [ensure_future(writer.append_async(request(str(number)))) for number in range(1, 41)]
         await sleep(0)
         assert not first.done()

@@ -6,8 +6,7 @@ Each time: what was acknowledged is in the log, once, what was refused is not, a
 import asyncio
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,10 @@ from ingest.log.writer import LogWriter, WriteStage
 from ingest.record import Record, Request
 from tests.small_disk import fill, small_disk
 from tests.stories import FixedClock, post
+from tests.waiting import DEADLINE_S, until
 
 DISK_BYTES = 1 << 20
 RESERVED = WriterLimits(reserved_bytes=256 << 10)
-DEADLINE_S = 20.0
 
 
 @pytest.fixture
@@ -36,14 +35,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def _tended_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.log.writer.TEND_EVERY_S", 0.02)
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Poll until it is so."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.005)
 
 
 def request(name: str, size: int = 4000) -> Request:
@@ -93,7 +84,7 @@ def test_reserve_takes_what_a_full_disk_does_not_and_is_filled_again(disk: Path)
     assert status.problem == f"the disk is full; {status.reserve_held_bytes} of 262144 reserved bytes are left"
     assert 0 < status.reserve_held_bytes <= RESERVED.reserved_bytes - 30 * 4000
     filler.unlink()
-    until(lambda: writer.status().reserve == "whole")
+    until(lambda: writer.status().reserve == "whole", "the reserve is whole")
     assert (writer.status().state, writer.status().problem) == ("ok", None)
     writer.close()
     assert bodies(disk) == sender.acknowledged
@@ -114,7 +105,7 @@ def test_disk_full_to_the_last_byte_refuses_and_then_takes_again(disk: Path, max
     assert "No space left on device" in status.problem
     assert status.refused == {"disk_full": 2}
     filler.unlink()
-    until(lambda: writer.status().state == "ok")
+    until(lambda: writer.status().state == "ok", "the log is well")
     assert all(sender.send() for _ in range(3))
     assert bodies(disk) == sender.acknowledged
     writer.close()
@@ -140,7 +131,7 @@ def test_start_on_a_full_disk_without_reserve_waits_for_room(disk: Path) -> None
     sender = Sender(LogWriter(disk, "collector", clock_us=FixedClock()))
     assert not sender.send()
     filler.unlink()
-    until(lambda: sender.writer.status().is_ready)
+    until(lambda: sender.writer.status().is_ready, "it is ready")
     assert sender.send()
     sender.writer.close()
     assert bodies(disk) == sender.acknowledged
@@ -156,7 +147,7 @@ def test_folder_that_is_moved_away_refuses_until_it_is_back(tmp_path: Path) -> N
     assert not sender.send()
     assert not sender.send()
     (tmp_path / "elsewhere").rename(tmp_path / "log" / "collector")
-    until(lambda: sender.writer.status().is_ready)
+    until(lambda: sender.writer.status().is_ready, "it is ready")
     assert sender.send()
     sender.writer.close()
     assert bodies(tmp_path / "log") == sender.acknowledged
@@ -175,7 +166,7 @@ def test_read_only_folder_refuses_what_needs_a_new_file_until_it_is_writable(tmp
         assert problem is not None
         assert problem == "the log stream 'collector' cannot be written: Read-only file system"
         subprocess.run(["umount", folder], check=True)
-        until(lambda: sender.writer.status().is_ready)
+        until(lambda: sender.writer.status().is_ready, "it is ready")
         assert sender.send()
         sender.writer.close()
         assert bodies(disk) == sender.acknowledged
@@ -195,7 +186,7 @@ def test_backlog_over_its_limit_refuses_until_the_server_has_caught_up(tmp_path:
     assert problem is not None
     assert "are not loaded yet, more than 20000; is the server running?" in problem
     write_loaded(tmp_path, {"collector": (1, measure_backlog_bytes(tmp_path))})
-    until(lambda: sender.writer.status().is_ready)
+    until(lambda: sender.writer.status().is_ready, "it is ready")
     assert sender.writer.status().backlog_bytes == 0
     assert sender.send()
     sender.writer.close()

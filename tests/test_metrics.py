@@ -1,7 +1,6 @@
 """Metrics and readiness: every number that is promised is there, and true."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from ingest.log.writer import LogWriter
 from ingest.receiving.asgi import ASGIApp
 from ingest.receiving.meters import SNAPSHOT_NAME, CollectorMeters
 from tests.stories import NOON_US, SECOND_US, StoryLog, event, login, native
+from tests.waiting import DEADLINE_S, until
 from warehouse.load import Loader
 
 DOCS = Path(__file__).parent.parent / "docs" / "operations" / "metrics.md"
@@ -164,10 +164,9 @@ def test_the_server_counts_what_it_loads_and_is_ready_while_it_keeps_up(settings
             assert (stopped.status_code, stopped.json()["reason"]) == (503, "loading is stopped")
 
     async def loaded(client: httpx.AsyncClient) -> None:
-        deadline = time.monotonic() + 30
-        while not (await client.get("/ready")).is_success:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(DEADLINE_S):
+            while not (await client.get("/ready")).is_success:
+                await asyncio.sleep(0.05)
         question = {"sql": "select 1"}
         await client.post("/api/v1/projects/default/sql", json=question, headers=token)
         text = (await client.get("/metrics", headers=token)).text
@@ -211,10 +210,7 @@ def test_a_failing_load_is_known_by_its_kind(settings: Settings) -> None:
     with open_offline(settings) as warehouse:
         loop = LoadLoop(Loader(warehouse, settings.log_folder, settings.decode), poll_s=0.01)
     loop.start()  # on a warehouse that is closed
-    deadline = time.monotonic() + 30
-    while loop.status.state != "failing":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: loop.status.state == "failing", "loading fails")
     status = loop.status
     loop.stop()
     assert status.problem

@@ -17,6 +17,7 @@ from api.rebuilding import rebuild_warehouse
 from api.settings import read_settings
 from ingest.record import Request
 from tests.stories import NOON, StoryLog, device, event, login, native, post
+from tests.waiting import DEADLINE_S
 from warehouse.errors import WarehouseInUse
 
 LONG = "课程报名之后的第一次直播课程体验活动 🎉 with the school"
@@ -130,7 +131,7 @@ def held_open(data: Path) -> Iterator[Callable[[], None]]:
 
         def let_go() -> None:
             stdin.close()
-            holder.wait(30)
+            holder.wait(DEADLINE_S)
 
         yield let_go
         stdin.close()

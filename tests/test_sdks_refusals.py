@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from tests.sdks.clients import NODE_RUNS, PAGE_RUNS
-from tests.sdks.house import Run, collecting, drive, load, until
+from tests.sdks.house import Run, collecting, drive, load
 from tests.sdks.pages import drive_pages
 from tests.sdks.scenario import Json, story
+from tests.waiting import until
 
 pytestmark = pytest.mark.sdks
 

@@ -27,6 +27,7 @@ from ingest.record import Act
 from ingest.settings import DecodeSettings
 from ingest.tail import Arrival, Skipped, Tail, TailFilter
 from tests.stories import NOON_US, SECOND_US, StoryLog, event, login, native, post, retraction, segment
+from tests.waiting import DEADLINE_S, until
 
 LI = login("teacher-1")
 WANG = login("teacher-2")
@@ -222,7 +223,7 @@ def test_ctrl_c_ends_the_command_without_a_word(folder: Path) -> None:
     assert process.stdout is not None
     shown = [json.loads(process.stdout.readline())["event_name"] for _ in range(2)]
     process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=30)
+    rest, errors = process.communicate(timeout=DEADLINE_S)
     assert (shown, rest, errors, process.returncode) == (["e18", "e19"], b"", b"", 0)
 
 
@@ -231,7 +232,7 @@ def test_a_reader_that_has_seen_enough_ends_the_command(folder: Path, log: Story
     assert process.stdout is not None
     assert b"e10" in process.stdout.readline()
     process.stdout.close()
-    assert process.wait(30) == 0
+    assert process.wait(DEADLINE_S) == 0
     assert process.stderr is not None
     with process.stderr:
         assert process.stderr.read() == b""
@@ -345,6 +346,10 @@ def test_a_slow_reader_loses_the_oldest_and_is_told(log: StoryLog) -> None:
     asyncio.run(story())
 
 
+def nobody_decodes() -> bool:
+    return all(thread.name != "tail" for thread in threading.enumerate())
+
+
 def test_nothing_is_decoded_while_nobody_watches(log: StoryLog) -> None:
     async def story() -> None:
         hub = TailHub(log.folder, DecodeSettings(), 1, lambda: False)
@@ -352,9 +357,6 @@ def test_nothing_is_decoded_while_nobody_watches(log: StoryLog) -> None:
         hub.join(watcher)
         assert hub.is_full
         hub.leave(watcher)
-        deadline = asyncio.get_running_loop().time() + 20
-        while any(thread.name == "tail" for thread in threading.enumerate()):
-            assert asyncio.get_running_loop().time() < deadline
-            await asyncio.sleep(0.02)
+        await asyncio.to_thread(until, nobody_decodes, "the thread of the tail ends")
 
     asyncio.run(story())

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ import httpx
 
 from api.settings import read_settings
 from tests.sdks.scenario import ZONE, Json, story
+from tests.waiting import DEADLINE_S, until
 from warehouse.load import Loader
 from warehouse.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[2]
 _EVENTS = "select * replace (cast(to_json(properties) as varchar) as properties) from events order by log_order"
-START_TIMEOUT_S = 60.0
 DRIVER_TIMEOUT_S = 120.0
 
 
@@ -65,7 +64,7 @@ def collecting(data: Path, **environment: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             child.send_signal(signal.SIGTERM)
-            child.wait(START_TIMEOUT_S)
+            child.wait(DEADLINE_S)
 
 
 def drive(runs: Sequence[Run], url: str) -> dict[str, Json]:
@@ -135,14 +134,6 @@ def _reports(runs: Sequence[Run], child: subprocess.Popen[str]) -> dict[str, Jso
     assert child.returncode == 0, f"{runs[0].driver} ended with {child.returncode}: {output[-2000:]}"
     reports: list[Any] = json.loads(output.strip().rsplit("\n", 1)[-1])  # splitlines() would cut at U+2028
     return {run.name: report for run, report in zip(runs, reports, strict=True)}
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Look again and again until it is so."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < deadline, f"waited {START_TIMEOUT_S} seconds in vain for: {what}"
-        time.sleep(0.02)
 
 
 def _is_healthy(port: int, child: subprocess.Popen[bytes]) -> bool:
