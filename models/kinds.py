@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from models import sales_path
 from models.errors import QuestionError
 from models.questions import QuestionKind
 
-KINDS: tuple[QuestionKind[Any], ...] = ()
+KINDS: tuple[QuestionKind[Any], ...] = (sales_path.KIND,)
 KIND_OF = {kind.name: kind for kind in KINDS}
 
 

@@ -4,7 +4,7 @@ A question is a frozen dataclass that refuses what cannot be asked; it becomes o
 rows are the answer's rows, and a second one that lists who is behind each number.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,7 @@ from models.subjects import Subject, SubjectKind
 from warehouse.reader import EventProperty
 
 QuestionT = TypeVar("QuestionT", bound="Question")
+PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +128,18 @@ class QuestionKind(Generic[QuestionT]):
     build: Callable[[QuestionT, Scope], Statement]
 
 
-def events_named(question: object) -> set[str]:
-    """The names of all events that a question means, wherever in it they stand."""
-    if isinstance(question, EventMatch):
-        return {question.event} if question.event is not None else set()
+def parts_of(question: object, kind: type[PartT]) -> Iterator[PartT]:
+    """Everything of one type that a question is made of, wherever in it it stands."""
+    if isinstance(question, kind):
+        yield question
     if isinstance(question, tuple):
-        return set().union(*map(events_named, question))
-    if not is_dataclass(question):
-        return set()
-    return set().union(*(events_named(getattr(question, each.name)) for each in fields(question)))
+        for each in question:
+            yield from parts_of(each, kind)
+    elif is_dataclass(question):
+        for each in fields(question):
+            yield from parts_of(getattr(question, each.name), kind)
+
+
+def events_named(question: object) -> set[str]:
+    """The names of all events that a question means."""
+    return {match.event for match in parts_of(question, EventMatch) if match.event is not None}

@@ -5,10 +5,11 @@ Persons, accounts with events, the sales path stage by stage, and weekly cohorts
 
 from dataclasses import dataclass
 
+from models import sales_path
+from models.asking import ask
 from models.calendar import Calendar
 from models.matching import Stage
 from models.retention import RetentionQuestion, answer_retention
-from models.sales_path import SalesPathQuestion, answer_sales_path
 from warehouse.reader import Snapshot
 
 Numbers = dict[tuple[str, str], int]
@@ -34,8 +35,9 @@ def ask_numbers(snapshot: Snapshot, stages: tuple[Stage, ...], calendar: Calenda
     """Ask the world that a snapshot shows."""
     numbers: Numbers = {(name, ""): snapshot.query(sql)["number"][0].as_py() for name, sql in _COUNTS.items()}
     for by in ("person", "account"):
-        path = answer_sales_path(SalesPathQuestion(stages, by=by), calendar, snapshot, "missing")
-        numbers |= {(f"sales path by {by}", stage.stage_name): stage.reached for stage in path.stages}
+        question = sales_path.SalesPathQuestion(stages=stages, by=by)
+        path = ask(sales_path.KIND, question, snapshot, calendar, "missing")
+        numbers |= {(f"sales path by {by}", row.stage_name): row.reached for row in path.rows}
     weekly = RetentionQuestion(unit="week", periods=1, mode="first_time")
     for cohort in answer_retention(weekly, calendar, snapshot).cohorts:
         numbers["new persons by week", cohort.cohort_date.isoformat()] = cohort.cohort_size

@@ -12,7 +12,7 @@ from models.calendar import Calendar, Period
 from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep
 from models.matching import EventMatch
 from models.retention import RetentionCohort, RetentionQuestion
-from models.sales_path import SalesPathQuestion, StageTotals
+from models.sales_path import SalesPathQuestion, SalesPathRow
 from models.subjects import SubjectKind
 from tests.filter_oracle import matches, text_of
 from tests.worlds import StoryEvent
@@ -202,7 +202,7 @@ def _table_units(
 
 def sales_path_oracle(
     question: SalesPathQuestion, calendar: Calendar, events: Sequence[StoryEvent]
-) -> tuple[StageTotals, ...]:
+) -> tuple[SalesPathRow, ...]:
     """Every subject's first entries are looked at, stage by stage."""
     inside = [event for event in events if _is_inside(question.period, calendar, event)]
     paths = [_first_entries(question, story) for story in _stories(inside, question.by).values()]
@@ -217,7 +217,7 @@ def sales_path_oracle(
             if index - 1 in path and path[index] >= path[index - 1]
         ]
         totals.append(
-            StageTotals(
+            SalesPathRow(
                 stage_index=index + 1,
                 stage_name=stage.name,
                 entered=len(inside_stage),

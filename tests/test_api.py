@@ -20,6 +20,7 @@ import pytest
 from api.cli import main
 from ingest.log.writer import LogWriter
 from ingest.record import Request
+from models.kinds import KINDS
 from tests.waiting import DEADLINE_S, until
 
 PERSON = {"$identity_login_id": "teacher-1"}
@@ -121,7 +122,8 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
     paths = httpx.get(f"{house.server}/openapi.json").json()["paths"]
     prefix = "/api/v1/projects/{project}/"
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
-        *("funnel", "retention", "sales-path", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
+        *(f"{kind.name}{what}" for kind in KINDS for what in ("", "/people", "/sql")),
+        *("funnel", "retention", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
         *("rejects", "rejects/summary", "rejects/original", "replay", "plan", "plan/check", "plan/draft"),
         *("account", "persons/export", "persons/{person}/why"),
         *("identity/acts", "identity/alarms", "identity/numbers", "identity/rules"),

@@ -80,9 +80,9 @@ def test_the_sales_path_on_the_page_is_the_api_s(board: Board, seen: Visit, by: 
     answer = board.ask("sales-path", {"by": by})
 
     assert read_path(seen, table) == [
-        {key: value for key, value in stage.items() if key != "stage_index"} for stage in answer["stages"]
+        {key: value for key, value in stage.items() if key != "stage_index"} for stage in answer["rows"]
     ]
-    assert seen.attributes(f"#{table} .total", "data-value") == [str(answer["subject_count"])]
+    assert seen.attributes(f"#{table} .total", "data-value") == [str(answer["rows"][0]["reached"])]
     assert seen.page.locator(f"#{table} [data-sql]").all_text_contents() == [each["sql"] for each in answer["sql"]]
 
 
@@ -195,7 +195,7 @@ def test_a_stage_may_name_a_property_that_no_event_has_carried_yet(tmp_path: Pat
         page = httpx.get(served.url).text
         paths = httpx.post(f"{served.url}/api/v1/projects/default/sales-path", json={}).json()
     assert "This part has no numbers" not in page
-    assert [stage["entered"] for stage in paths["stages"]][-1] == 0
+    assert [stage["entered"] for stage in paths["rows"]][-1] == 0
 
 
 def test_without_an_account_the_page_says_what_makes_one(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_sales_path_is_what_the_oracle_computes_from_the_statements(
     answer = post(ask, run, "sales-path", {"by": "account", "account_type": by} if by == "family" else {"by": by})
     expected = story_oracle.sales_path(calls, by)
     medians = [None, *(row.median_s_to_next for row in expected[:-1])]
-    for stage, row, median in zip(answer["stages"], expected, medians, strict=True):
+    for stage, row, median in zip(answer["rows"], expected, medians, strict=True):
         assert stage["stage_name"] == row.name
         for name in ("entered", "reached", "skipped", "out_of_order", "furthest_here"):
             assert stage[name] == getattr(row, name), (row.name, name)
@@ -197,7 +197,7 @@ def test_the_sql_of_an_answer_gives_its_numbers(ask: Ask, run: Run, name: str, q
     [statement] = answer["sql"]
     rows = select(ask, run, statement["sql"])
     if name == "sales-path":
-        assert rows == answer["stages"]
+        assert rows == answer["rows"]
     elif name == "funnel":
         assert rows == answer["groups"][0]["steps"]
     else:

@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from models.asking import Answer, ask
 from models.calendar import Calendar
 from models.errors import QuestionError
 from models.funnel import FunnelQuestion, answer_funnel
 from models.matching import Stage, Step
+from models.questions import Scope
 from models.retention import RetentionQuestion, answer_retention
-from models.sales_path import SalesPathQuestion, answer_sales_path, build_stage_entries_sql
+from models.sales_path import KIND as SALES_PATH
+from models.sales_path import SalesPathQuestion, build_stage_entries_sql
 from tests.account_stories import day, told_either_way
 from tests.stories import device, event, login, mobile, native, rows
+from warehouse.reader import Snapshot
 from warehouse.warehouse import Warehouse
 
 CALENDAR = Calendar("Asia/Shanghai")
@@ -50,25 +54,31 @@ def test_payer_and_learners_stay_three_persons_of_one_family(family: Warehouse) 
     ]
 
 
+def walked(question: SalesPathQuestion, snapshot: Snapshot) -> Answer:
+    return ask(SALES_PATH, question, snapshot, CALENDAR, "missing")
+
+
 def test_the_path_of_the_family_is_complete_though_no_persons_is(family: Warehouse) -> None:
     with family.snapshot() as snapshot:
-        persons = answer_sales_path(SalesPathQuestion(PATH), CALENDAR, snapshot)
-        entries = snapshot.query(build_stage_entries_sql(persons.question, CALENDAR, snapshot.event_properties()))
-        families = answer_sales_path(SalesPathQuestion(PATH, by="account", account_type="family"), CALENDAR, snapshot)
-        schools = answer_sales_path(SalesPathQuestion(PATH, by="account"), CALENDAR, snapshot)
+        persons = ask(SALES_PATH, SalesPathQuestion(PATH), snapshot, CALENDAR, "missing")
+        entries = snapshot.query(build_stage_entries_sql(persons.question, Scope()))
+        families = ask(
+            SALES_PATH, SalesPathQuestion(PATH, by="account", account_type="family"), snapshot, CALENDAR, "missing"
+        )
+        schools = ask(SALES_PATH, SalesPathQuestion(PATH, by="account"), snapshot, CALENDAR, "missing")
     stages_of: dict[str, set[str]] = {}
     for entry in entries.to_pylist():
         stages_of.setdefault(str(entry["subject_id"]), set()).add(entry["stage_name"])
-    assert families.subject_count == 1
-    assert [stage.entered for stage in families.stages] == [1, 1, 1, 1, 1]
-    assert [stage.skipped for stage in families.stages] == [0, 0, 0, 0, 0]
-    assert [stage.entered for stage in persons.stages] == [1, 1, 1, 1, 2]
+    assert families.rows[0].reached == 1
+    assert [stage.entered for stage in families.rows] == [1, 1, 1, 1, 1]
+    assert [stage.skipped for stage in families.rows] == [0, 0, 0, 0, 0]
+    assert [stage.entered for stage in persons.rows] == [1, 1, 1, 1, 2]
     assert sorted(stages_of.values(), key=sorted) == [
         {"pay", "reach", "sign"},
         {"routine_use"},
         {"routine_use", "trial"},
     ]
-    assert schools.subject_count == 0
+    assert schools.rows[0].reached == 0
 
 
 def test_funnel_and_retention_of_families(family: Warehouse) -> None:
@@ -84,7 +94,7 @@ def test_funnel_and_retention_of_families(family: Warehouse) -> None:
 
 def test_a_type_that_nobody_has_is_told_with_those_there_are(family: Warehouse) -> None:
     with family.snapshot() as snapshot, pytest.raises(QuestionError) as refused:
-        answer_sales_path(SalesPathQuestion(PATH, by="account", account_type="famly"), CALENDAR, snapshot)
+        ask(SALES_PATH, SalesPathQuestion(PATH, by="account", account_type="famly"), snapshot, CALENDAR, "missing")
     assert str(refused.value) == "No account has the type 'famly'; types seen so far: 'family'."
     with pytest.raises(QuestionError, match="ask by 'account'"):
         FunnelQuestion((Step.of("reach"),), account_type="family")

@@ -10,9 +10,8 @@ from models.calendar import Calendar, Period
 from models.errors import QuestionError, UnknownPropertyError
 from models.filters import Operator, PropertyFilter, Scalar
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
-from models.matching import EventMatch, Stage, Step
+from models.matching import EventMatch, Step
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
-from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
 from tests.filter_oracle import passes
 from tests.worlds import StoryEvent, at, world
 
@@ -138,7 +137,6 @@ def test_answers_survive_a_journey_as_json() -> None:
     answers = [
         (FunnelAnswer, answer_funnel(FunnelQuestion((Step.of("e"),), breakdown="plan"), calendar, snapshot)),
         (RetentionAnswer, answer_retention(RetentionQuestion(), calendar, snapshot)),
-        (SalesPathAnswer, answer_sales_path(SalesPathQuestion((Stage.of("E", "e"),)), calendar, snapshot)),
     ]
     for kind, answer in answers:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)

@@ -1,26 +1,24 @@
 """The sales path: first entries, furthest stages and skips; known stories, the oracle, and the funnel as a witness."""
 
 from datetime import timedelta
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.asking import Answer, ask, ask_people
 from models.calendar import Calendar, Period
 from models.errors import QuestionError
 from models.filters import PropertyFilter
 from models.funnel import FunnelQuestion, answer_funnel
 from models.matching import Stage, Step
-from models.sales_path import (
-    SalesPathQuestion,
-    StageTotals,
-    answer_sales_path,
-    build_sales_path_sql,
-    build_stage_entries_sql,
-)
+from models.questions import Scope
+from models.sales_path import KIND, SalesPathNumber, SalesPathQuestion, SalesPathRow, build_stage_entries_sql
+from models.sales_path.question import CountedSubjects
 from tests.oracles import sales_path_oracle
-from tests.worlds import StoryEvent, at, person_id, world
+from tests.worlds import StoryEvent, World, at, person_id, world
 from warehouse.reader import EventProperty
 
 UTC_CALENDAR = Calendar()
@@ -53,26 +51,30 @@ PROCUREMENT = [
 ]
 
 
+def walked(question: SalesPathQuestion, snapshot: World) -> Answer:
+    return ask(KIND, question, snapshot, UTC_CALENDAR, "missing")
+
+
 def test_accounts_are_counted_by_entry_furthest_stage_skip_and_order() -> None:
     question = SalesPathQuestion(REACH_SIGN_PROJECT_PAY, by="account")
 
-    answer = answer_sales_path(question, UTC_CALENDAR, world(PROCUREMENT))
+    answer = walked(question, world(PROCUREMENT))
 
-    assert answer.subject_count == 3
-    assert answer.stages == (
+    assert answer.rows[0].reached == 3
+    assert answer.rows == (
         #                       entered, reached, furthest, skipped, out of order
-        StageTotals(1, "reach", 2, 3, 0, 1, 0, 1.0, None, None),
-        StageTotals(2, "sign", 3, 3, 0, 0, 0, 1.0, 1.0, 80.0),  # A after 100 s, B after 60 s
-        StageTotals(3, "project", 2, 3, 1, 1, 1, 1.0, 1.0, 50.0),  # only A's came after its signature
-        StageTotals(4, "pay", 2, 2, 2, 0, 0, 2 / 3, 2 / 3, 250.0),
+        SalesPathRow(1, "reach", 2, 3, 0, 1, 0, 1.0, None, None),
+        SalesPathRow(2, "sign", 3, 3, 0, 0, 0, 1.0, 1.0, 80.0),  # A after 100 s, B after 60 s
+        SalesPathRow(3, "project", 2, 3, 1, 1, 1, 1.0, 1.0, 50.0),  # only A's came after its signature
+        SalesPathRow(4, "pay", 2, 2, 2, 0, 0, 2 / 3, 2 / 3, 250.0),
     )
 
 
 def test_persons_walk_their_own_path() -> None:
-    answer = answer_sales_path(SalesPathQuestion(REACH_SIGN_PROJECT_PAY), UTC_CALENDAR, world(PROCUREMENT))
+    answer = walked(SalesPathQuestion(REACH_SIGN_PROJECT_PAY), world(PROCUREMENT))
 
-    assert answer.subject_count == 6
-    assert [stage.entered for stage in answer.stages] == [3, 3, 2, 2]
+    assert answer.rows[0].reached == 6
+    assert [stage.entered for stage in answer.rows] == [3, 3, 2, 2]
 
 
 def test_entries_after_the_window_do_not_count_and_its_last_instant_does() -> None:
@@ -86,16 +88,16 @@ def test_entries_after_the_window_do_not_count_and_its_last_instant_does() -> No
         ]
     )
 
-    answer = answer_sales_path(SalesPathQuestion(stages, window_s=60), UTC_CALENDAR, snapshot)
+    answer = walked(SalesPathQuestion(stages, window_s=60), snapshot)
 
-    assert [stage.reached for stage in answer.stages] == [2, 1]
+    assert [stage.reached for stage in answer.rows] == [2, 1]
 
 
 def test_nobody_on_the_path_makes_zeros() -> None:
-    answer = answer_sales_path(SalesPathQuestion((Stage.of("reach", "met"),)), UTC_CALENDAR, world([]))
+    answer = walked(SalesPathQuestion((Stage.of("reach", "met"),)), world([]))
 
-    assert answer.subject_count == 0
-    assert answer.stages == (StageTotals(1, "reach", 0, 0, 0, 0, 0, None, None, None),)
+    assert answer.rows[0].reached == 0
+    assert answer.rows == (SalesPathRow(1, "reach", 0, 0, 0, 0, 0, None, None, None),)
 
 
 def test_stage_entries_list_who_entered_what_and_when() -> None:
@@ -109,7 +111,7 @@ def test_stage_entries_list_who_entered_what_and_when() -> None:
     )
     question = SalesPathQuestion((Stage.of("reach", "met"), Stage.of("pay", "paid")))
 
-    sql = build_stage_entries_sql(question, UTC_CALENDAR, snapshot.event_properties())
+    sql = build_stage_entries_sql(question, Scope())
 
     assert [tuple(row.values()) for row in snapshot.query(sql).to_pylist()] == [
         (str(person_id("ann")), 1, "reach", at(7).replace(tzinfo=None)),
@@ -121,17 +123,20 @@ def test_the_printed_sql_gives_the_answers_numbers() -> None:
     snapshot = world(PROCUREMENT)
     question = SalesPathQuestion(REACH_SIGN_PROJECT_PAY, by="account", window_s=200)
 
-    answer = answer_sales_path(question, UTC_CALENDAR, snapshot)
+    answer = walked(question, snapshot)
 
     [statement] = answer.sql
-    assert statement.sql == build_sales_path_sql(question, UTC_CALENDAR, snapshot.event_properties())
-    assert tuple(StageTotals(**row) for row in snapshot.query(statement.sql).to_pylist()) == answer.stages
+    assert tuple(SalesPathRow(**row) for row in snapshot.query(statement.sql).to_pylist()) == answer.rows
 
 
 def test_a_question_says_what_is_wrong_with_it() -> None:
     stage = Stage.of("reach", "met")
     with pytest.raises(QuestionError, match="1 to 30 stages"):
-        SalesPathQuestion(())
+        SalesPathQuestion(tuple(Stage.of(f"stage {number}", "met") for number in range(31)))
+    with pytest.raises(QuestionError, match="at least one stage"):
+        walked(SalesPathQuestion(), world(PROCUREMENT))
+    with pytest.raises(QuestionError, match="No event is named 'mett': did you mean 'met'"):
+        ask(KIND, SalesPathQuestion((Stage.of("reach", "mett"),)), world(PROCUREMENT), UTC_CALENDAR)
     with pytest.raises(QuestionError, match="share a name"):
         SalesPathQuestion((stage, stage))
     with pytest.raises(QuestionError, match="more than 0"):
@@ -177,11 +182,16 @@ STAGES = st.lists(
 def test_random_stories_agree_with_the_oracle(
     events: list[StoryEvent], stages: tuple[Stage, ...], window_s: float | None, period: Period, by: Any
 ) -> None:
-    question = SalesPathQuestion(stages, period, window_s, by)
+    question = SalesPathQuestion(stages=stages, period=period, window_s=window_s, by=by)
 
-    answer = answer_sales_path(question, UTC_CALENDAR, world(events, [EventProperty("amount", "number")]))
+    snapshot = world(events, [EventProperty("amount", "number")])
 
-    assert answer.stages == sales_path_oracle(question, UTC_CALENDAR, events)
+    rows = walked(question, snapshot).rows
+
+    assert rows == sales_path_oracle(question, UTC_CALENDAR, events)
+    for row, counted in product(rows, get_args(CountedSubjects)):
+        of = SalesPathNumber(row.stage_index, counted)
+        assert ask_people(KIND, question, of, snapshot, UTC_CALENDAR, absent="missing").count == getattr(row, counted)
 
 
 # How far each of some persons walks, and the seconds between their steps; a gap of 0 is a tie.
@@ -201,7 +211,7 @@ def test_orderly_walks_reach_what_the_ordered_funnel_counts(walks: list[list[int
     path = SalesPathQuestion(tuple(Stage.of(name, name) for name in names))
     funnel = FunnelQuestion(tuple(Step.of(name) for name in names), conversion_window_s=TEN_YEARS_S)
 
-    stages = answer_sales_path(path, UTC_CALENDAR, snapshot).stages
+    stages = walked(path, snapshot).rows
     [group] = answer_funnel(funnel, UTC_CALENDAR, snapshot).groups
 
     assert [stage.reached for stage in stages] == [step.count for step in group.steps]

@@ -34,7 +34,11 @@ class LimitedRows:
 class DuckDBSnapshot:
     """`Snapshot` over a cursor inside a read-only transaction."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float, project: Project) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, timeout_s: float, project: Project, version: int = 0
+    ) -> None:
+        self.version = version
+        """Grows with every commit of this process, also of those that leave the watermark as it is."""
         self._cursor = cursor
         self._timeout_s = timeout_s
         self._project = project

@@ -33,6 +33,7 @@ class Warehouse:
         self._connection = _connect(path, settings)
         self._write_lock = threading.RLock()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._commit_count = 0
         with self.write() as connection:
             migrate(connection)
             _check_salt(connection, project)
@@ -47,6 +48,7 @@ class Warehouse:
             try:
                 yield self._connection
                 self._connection.commit()
+                self._commit_count += 1
             except duckdb.Error as error:
                 self._undo()
                 raise WriteFailed(str(error)) from error
@@ -59,9 +61,11 @@ class Warehouse:
         """The warehouse as it stands now; each statement asked of it may take `timeout_s` (default: the setting)."""
         cursor = self._connection.cursor()
         self._cursors.add(cursor)
+        # Counted before the snapshot is taken: what it shows may be newer than its version says, never older.
+        version = self._commit_count
         try:
             cursor.execute("begin transaction read only")
-            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s, self.project)
+            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s, self.project, version)
         finally:
             self._cursors.discard(cursor)
             cursor.close()

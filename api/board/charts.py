@@ -6,8 +6,9 @@ Across, all is in percent of the picture's width, so it fits a phone without shr
 from dataclasses import dataclass
 from datetime import date
 
+from models.asking import Answer
 from models.retention import RetentionCohort
-from models.sales_path import SalesPathAnswer, StageTotals
+from models.sales_path import SalesPathRow
 
 PATH_ROW_PX = 50
 DIGIT_PX = 10
@@ -27,7 +28,7 @@ LEVELS = 10
 class PathBar:
     """One stage's bar; what is reached but not entered was skipped. Widths in percent of the picture."""
 
-    stage: StageTotals
+    stage: SalesPathRow
     top_px: int
     reached_width: float
     entered_width: float
@@ -78,20 +79,21 @@ class HeatMap:
     height_px: int
 
 
-def draw_path(answer: SalesPathAnswer) -> PathPicture:
+def draw_path(answer: Answer) -> PathPicture:
     """A bar for each stage, as long as its share of everyone on the path."""
+    subject_count = answer.rows[0].reached
     bars = tuple(
         PathBar(
             stage=stage,
             top_px=position * PATH_ROW_PX,
-            reached_width=_bar_width(stage.reached, answer.subject_count),
-            entered_width=_bar_width(stage.entered, answer.subject_count),
+            reached_width=_bar_width(stage.reached, subject_count),
+            entered_width=_bar_width(stage.entered, subject_count),
         )
-        for position, stage in enumerate(answer.stages)
+        for position, stage in enumerate(answer.rows)
     )
     return PathPicture(
         bars=bars,
-        count_px=GAP_PX + DIGIT_PX * len(f"{answer.subject_count:,}"),
+        count_px=GAP_PX + DIGIT_PX * len(f"{subject_count:,}"),
         height_px=len(bars) * PATH_ROW_PX,
     )
 

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from api.routes.endpoints import SalesPathRequest, ServerParts, answer_project_path, calendar_of
+from api.routes.endpoints import ServerParts, calendar_of
+from api.routes.questions import answer_project_path
+from models.asking import Answer
 from models.errors import QuestionError
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
-from models.sales_path import SalesPathAnswer
 from warehouse.errors import BadSql, QueryTimeout
 from warehouse.snapshot import DuckDBSnapshot
 
 RETENTION_QUESTION = RetentionQuestion(unit="week", periods=8, mode="first_time")
-Answer = TypeVar("Answer")
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class BoardNumbers:
     as_of: datetime | None
     message_counts: Mapping[str, int]
     """Messages that arrived, by outcome as in the view `arrivals`: event, call, duplicate, rejected."""
-    persons: SalesPathAnswer | Unanswered
-    accounts: SalesPathAnswer | Unanswered
+    persons: Answer | Unanswered
+    accounts: Answer | Unanswered
     retention: RetentionAnswer | Unanswered
 
 
@@ -46,13 +47,13 @@ def read_numbers(server: ServerParts) -> BoardNumbers:
             watermark=snapshot.watermark,
             as_of=_newest_arrival(snapshot),
             message_counts=_message_counts(snapshot),
-            persons=_answered(lambda: answer_project_path(SalesPathRequest(by="person"), settings, snapshot)),
-            accounts=_answered(lambda: answer_project_path(SalesPathRequest(by="account"), settings, snapshot)),
+            persons=_answered(lambda: answer_project_path("person", settings, calendar, snapshot)),
+            accounts=_answered(lambda: answer_project_path("account", settings, calendar, snapshot)),
             retention=_answered(lambda: answer_retention(RETENTION_QUESTION, calendar, snapshot)),
         )
 
 
-def _answered(ask: Callable[[], Answer]) -> Answer | Unanswered:
+def _answered(ask: Callable[[], Said]) -> Said | Unanswered:
     try:
         return ask()
     except (QuestionError, BadSql, QueryTimeout) as error:

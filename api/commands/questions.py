@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from api.commands.asking import OnlySql, PeopleOf, Showing, ask_question
 from api.commands.common import AccountTypeName, AsJson, By, Data, HappenedAt, KnownAt, out, settings_to_ask
 from api.durations import parse_duration
 from api.settings import Settings
@@ -104,16 +105,19 @@ def sales_path(
     window: Annotated[
         str | None, typer.Option("--window", help="Count entries within this time of the first; none by default.")
     ] = None,
+    people: PeopleOf = None,
+    only_sql: OnlySql = False,
     known_at: KnownAt = None,
     happened_at: HappenedAt = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """How far persons or accounts came along the stages of the sales path."""
-    from api.printing import terminal
 
     question = {"by": by, "account_type": account_type, "window_s": parse_duration(window) if window else None}
-    _answer("sales-path", question, (known_at, happened_at), data, as_json, terminal.print_sales_path)
+    ask_question(
+        "sales-path", question, data, Showing("json" if as_json else "table", people, only_sql, known_at, happened_at)
+    )
 
 
 def _answer(

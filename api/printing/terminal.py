@@ -151,7 +151,7 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> N
     columns = ("entered", "reached", "of\nfirst", "of\nprev.", "skipped", "out of\norder", "median\ntime")
     title = title or f"Sales path by {answer['question']['by']}"
     table = new_table("stage", *columns, title=title, right=columns)
-    for stage in answer["stages"]:
+    for stage in answer["rows"]:
         table.add_row(
             plain_text(f"{stage['stage_index']}. {stage['stage_name']}"),
             f"{stage['entered']:,}",

@@ -17,20 +17,17 @@ from fastapi_offline import FastAPIOffline
 from api.backlog import Backlog, measure_backlog
 from api.routes.as_of import as_of_parameters
 from api.routes.projects import known_project
+from api.routes.questions import create_questions
 from api.services.loading import LoadingStatus
 from api.settings import Settings
 from ingest.errors import IngestError
-from ingest.message import DEFAULT_ACCOUNT_TYPE
-from models.calendar import ALL_TIME, Calendar, Period
+from models.calendar import Calendar
 from models.errors import QuestionError
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
-from models.matching import Stage
+from models.keeping import KeptAnswers
 from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
-from models.sales_path import SalesPathAnswer, SalesPathQuestion, answer_sales_path
-from models.subjects import SubjectKind
 from warehouse.errors import BadSql, CannotAct, NoSuchPerson, QueryTimeout, WarehouseError
 from warehouse.one_id.worlds import World
-from warehouse.reader import Snapshot
 from warehouse.refresh import RefreshReport
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.warehouse import Warehouse
@@ -49,17 +46,6 @@ class ServerParts(Protocol):
     def loading(self) -> LoadingStatus: ...
 
     def refresh(self, *, rebuild: bool = False) -> RefreshReport: ...
-
-
-@dataclass(frozen=True)
-class SalesPathRequest:
-    """The sales path of the project; `stages` stands in for the configured ones."""
-
-    by: SubjectKind = "person"
-    period: Period = ALL_TIME
-    window_s: float | None = None
-    stages: tuple[Stage, ...] | None = None
-    account_type: str = DEFAULT_ACCOUNT_TYPE
 
 
 @dataclass(frozen=True)
@@ -159,6 +145,7 @@ def _questions(server: ServerParts) -> APIRouter:
 
     router = APIRouter(dependencies=[Depends(known_project(settings))])
     calendar = calendar_of(settings)
+    router.include_router(create_questions(settings, calendar, snapshot, KeptAnswers()))
 
     @router.post("/funnel")
     def funnel(question: FunnelQuestion, world: AskedWorld = None) -> FunnelAnswer:
@@ -171,12 +158,6 @@ def _questions(server: ServerParts) -> APIRouter:
         """Who comes back, by cohort and period."""
         with snapshot(world) as found:
             return answer_retention(question, calendar, found)
-
-    @router.post("/sales-path")
-    def sales_path(request: SalesPathRequest, world: AskedWorld = None) -> SalesPathAnswer:
-        """How far persons or accounts came along the stages."""
-        with snapshot(world) as found:
-            return answer_project_path(request, settings, found)
 
     @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)
     def sql(request: SqlRequest, http: Request, world: AskedWorld = None) -> Response:
@@ -221,23 +202,6 @@ def _questions(server: ServerParts) -> APIRouter:
         return server.refresh(rebuild=request.rebuild)
 
     return router
-
-
-def answer_project_path(request: SalesPathRequest, settings: Settings, snapshot: Snapshot) -> SalesPathAnswer:
-    """Answer with the project's stages, which may name properties not seen yet, or with those of the request."""
-    question = to_question(request, settings)
-    return answer_sales_path(question, calendar_of(settings), snapshot, "refuse" if request.stages else "missing")
-
-
-def to_question(request: SalesPathRequest, settings: Settings) -> SalesPathQuestion:
-    """The question with the project's stages, unless the request brings its own."""
-    return SalesPathQuestion(
-        stages=request.stages or settings.project.stages,
-        period=request.period,
-        window_s=request.window_s,
-        by=request.by,
-        account_type=request.account_type,
-    )
 
 
 def rows_of(table: pa.Table) -> tuple[tuple[Any, ...], ...]:

@@ -1,13 +1,14 @@
 """The sales path as SQL: each subject's first entry into each stage, and the stages counted over subjects."""
 
+from typing import cast
+
 from sqlglot import exp
 
-from models.calendar import Calendar, Period
-from models.columns import Columns
 from models.conditions import matches_any
-from models.matching import Stage
-from models.sql import any_of, fragment, period_conditions, render, select, union_all, values_table
-from models.subjects import Subject
+from models.errors import QuestionError
+from models.questions import Scope, SeenEvents, Statement
+from models.sales_path.question import SalesPathQuestion
+from models.sql import any_of, fragment, render, select, union_all, values_table
 
 _ENTRIES_OF_STAGE = """
 select subject_id, $index as stage_index, $entered_at as first_entered_at
@@ -86,70 +87,71 @@ order by stage_index
 """
 
 
-def build_stage_entries_query(
-    *,
-    stages: tuple[Stage, ...],
-    period: Period,
-    window_s: float | None,
-    subject: Subject,
-    calendar: Calendar,
-    columns: Columns,
-) -> str:
-    """One row per subject and stage it entered, ordered by both."""
-    ctes = _stage_entries_ctes(stages, period, window_s, subject, calendar, columns)
-    return render(ctes, select(_NAMED_ENTRIES), materialized=("first_entries",))
+_FURTHEST_STAGES = "select subject_id, max(stage_index) as furthest_index from stage_entries group by subject_id"
+
+# Whoever's furthest stage is this one or a later one has reached it, entered or not.
+_PEOPLE_OF_STAGES = """
+select furthest_stages.subject_id, stages.stage_index, 'reached' as counted
+from furthest_stages
+inner join stages on furthest_stages.furthest_index >= stages.stage_index
+union all
+select furthest_stages.subject_id, stages.stage_index, 'skipped' as counted
+from furthest_stages
+inner join stages on furthest_stages.furthest_index > stages.stage_index
+anti join stage_entries
+    on furthest_stages.subject_id = stage_entries.subject_id and stages.stage_index = stage_entries.stage_index
+union all
+select subject_id, stage_index, 'entered' as counted from stage_entries
+union all
+select subject_id, stage_index, 'furthest_here' as counted from compared_entries where is_furthest
+union all
+select subject_id, stage_index, 'out_of_order' as counted from compared_entries where first_entered_at < latest_before
+"""
 
 
-def build_stage_totals_query(
-    *,
-    stages: tuple[Stage, ...],
-    period: Period,
-    window_s: float | None,
-    subject: Subject,
-    calendar: Calendar,
-    columns: Columns,
-) -> str:
+def build_sales_path(question: SalesPathQuestion, scope: Scope) -> Statement:
     """One row per stage, in order. Who came further than a stage without entering it has skipped it."""
-    ctes = _stage_entries_ctes(stages, period, window_s, subject, calendar, columns)
+    ctes = _stage_entries_ctes(question, scope)
     ctes["compared_entries"] = select(_COMPARED_ENTRIES)
     ctes["entry_totals"] = select(_ENTRY_TOTALS)
     ctes["reach_totals"] = select(_REACH_TOTALS)
-    return render(ctes, select(_FINAL), materialized=("first_entries",))
+    ctes["furthest_stages"] = select(_FURTHEST_STAGES)
+    ctes["people_of_stages"] = cast(exp.Query, fragment(_PEOPLE_OF_STAGES))
+    return Statement(ctes, select(_FINAL), select("select * from people_of_stages"), ("first_entries",))
 
 
-def _stage_entries_ctes(
-    stages: tuple[Stage, ...],
-    period: Period,
-    window_s: float | None,
-    subject: Subject,
-    calendar: Calendar,
-    columns: Columns,
-) -> dict[str, exp.Query]:
+def build_stage_entries_sql(question: SalesPathQuestion, scope: Scope) -> str:
+    """One row per subject and stage it entered: subject_id, stage_index, stage_name, first_entered_at (UTC)."""
+    return render(_stage_entries_ctes(question, scope), select(_NAMED_ENTRIES), materialized=("first_entries",))
+
+
+def _stage_entries_ctes(question: SalesPathQuestion, scope: Scope) -> dict[str, exp.Query]:
     """stage_entries: the first entry of each subject into each stage; and the CTEs it is made from."""
-    named_stages = [(index, stage.name) for index, stage in enumerate(stages, start=1)]
+    if not question.stages:
+        raise QuestionError("A sales path has at least one stage: name the events that enter it.")
+    named_stages = [(index, stage.name) for index, stage in enumerate(question.stages, start=1)]
     entries = [_entries_of_stage(index) for index, _ in named_stages]
+    seen = SeenEvents(question, scope)
+    stage_events = _stage_events(question, seen)
     ctes: dict[str, exp.Query] = {
+        **seen.ctes,
         "stages": values_table("named_stages", ("stage_index", "stage_name"), named_stages),
-        "stage_events": _stage_events(stages, subject, columns).where(
-            *period_conditions(period, calendar), *subject.conditions(columns), copy=False
-        ),
-        "first_entries": _first_entries(len(stages)),
+        "stage_events": stage_events,
+        "first_entries": _first_entries(len(question.stages)),
     }
-    if window_s is None:
+    if question.window_s is None:
         return ctes | {"stage_entries": union_all(entries)}
-    in_window = select(_ENTRIES_IN_WINDOW, window=window_s)
+    in_window = select(_ENTRIES_IN_WINDOW, window=question.window_s)
     return ctes | {"all_stage_entries": union_all(entries), "stage_entries": in_window}
 
 
-def _stage_events(stages: tuple[Stage, ...], subject: Subject, columns: Columns) -> exp.Select:
+def _stage_events(question: SalesPathQuestion, seen: SeenEvents) -> exp.Select:
     """Events that enter a stage, each with the stages it enters."""
-    events = select(
-        "select $subject as subject_id, event_at from events", subject.tables, subject=subject.id_of(columns)
-    )
-    flags = [exp.column(f"is_stage_{index}") for index in range(1, len(stages) + 1)]
-    for flag, stage in zip(flags, stages, strict=True):
-        events.select(exp.alias_(matches_any(stage.any_of, columns), flag.name), copy=False)
-    return events.where(any_of(flags), copy=False)
+    flags = {
+        f"is_stage_{index}": matches_any(stage.any_of, seen.columns)
+        for index, stage in enumerate(question.stages, start=1)
+    }
+    return seen.rows({"event_at": exp.column("event_at", table="events"), **flags}, [any_of(flags.values())])
 
 
 def _first_entries(stage_count: int) -> exp.Select:

@@ -1,0 +1,95 @@
+"""Answers to questions as tables, as CSV, and as lists of people."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from api.counts import count_text
+from api.durations import duration_text
+from api.printing import terminal
+from api.printing.tables import new_table, plain_text, print_table, share_text
+from models.questions import QuestionKind
+
+Json = dict[str, Any]
+
+_OWN_TABLES: dict[str, Callable[[Console, Json], None]] = {"sales-path": terminal.print_sales_path}
+_MIDNIGHT = "T00:00:00"
+
+
+def print_answer(out: Console, name: str, answer: Json) -> None:
+    """The answer's rows: in a table of its kind, or as they are."""
+    if name in _OWN_TABLES:
+        _OWN_TABLES[name](out, answer)
+    elif not answer["rows"]:
+        out.print("no rows", style="dim")
+    else:
+        print_table(out, table_of(answer["rows"]))
+
+
+def table_of(rows: list[Json]) -> Table:
+    """One line per row; columns without a value in any row are left out."""
+    names = [name for name in rows[0] if any(row[name] not in (None, []) for row in rows)]
+    right = [name for name in names if all(isinstance(row[name], int | float | None) for row in rows)]
+    table = new_table(
+        *(name.replace("_", " ") for name in names), right=tuple(name.replace("_", " ") for name in right)
+    )
+    for row in rows:
+        table.add_row(*(plain_text(_cell(name, row[name])) for name in names))
+    return table
+
+
+def print_csv(out: Console, answer: Json) -> None:
+    """The rows as CSV with a header line, lists joined by semicolons; safe to pipe."""
+    text = io.StringIO()
+    rows = answer["rows"]
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: ";".join(value) if isinstance(value, list) else value for name, value in row.items()})
+    out.file.write(text.getvalue())
+
+
+def print_people(out: Console, response: httpx.Response, output: str) -> None:
+    """Who is behind a number, one a line; how many there are on the last one."""
+    said = response.json()
+    if output == "json":
+        terminal.print_json(out, response)
+        return
+    out.file.write("".join(f"{subject}\n" for subject in said["subjects"]))
+    if output == "table":
+        hidden = said["count"] - len(said["subjects"])
+        rest = f"; {hidden:,} more are in the list of the SQL (--json)" if hidden else ""
+        out.print(f"{count_text(said['count'], 'subject')}{rest}", style="dim", highlight=False)
+
+
+def print_kinds(out: Console, kinds: Iterable[QuestionKind[Any]]) -> None:
+    """The questions there are, and what each asks."""
+    table = new_table("question", "asks", unbroken=("question",))
+    for kind in kinds:
+        table.add_row(kind.name, kind.summary)
+    print_table(out, table)
+    out.print("Each is explained in docs/concepts, and by /docs of the server.", style="dim", highlight=False)
+
+
+def _cell(name: str, value: Any) -> str:
+    """A value as people read it: shares, durations, times of day only where they say something."""
+    if value is None:
+        return "Other" if name == "breakdown" else "–"
+    if isinstance(value, list):
+        return ", ".join(str(each) or "(none)" for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name.endswith(("_rate", "share")):
+        return share_text(value)
+    if name.endswith("_s"):
+        return duration_text(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return str(value).removesuffix(_MIDNIGHT).replace("T", " ") if name.endswith(("_start", "_at")) else str(value)
