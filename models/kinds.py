@@ -4,7 +4,7 @@ from typing import Any
 
 from models import sales_path
 from models.errors import QuestionError
-from models.questions import QuestionKind
+from models.questions import Question, QuestionKind
 
 KINDS: tuple[QuestionKind[Any], ...] = (sales_path.KIND,)
 KIND_OF = {kind.name: kind for kind in KINDS}
@@ -15,3 +15,8 @@ def kind_named(name: str) -> QuestionKind[Any]:
     if name not in KIND_OF:
         raise QuestionError(f"There is no question {name!r}; there are {', '.join(KIND_OF)}.")
     return KIND_OF[name]
+
+
+def kind_of(question: Question) -> QuestionKind[Any]:
+    """The kind that a question is of."""
+    return next(kind for kind in KINDS if type(question) is kind.question)

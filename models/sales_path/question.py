@@ -57,9 +57,9 @@ class SalesPathRow:
 
 @dataclass(frozen=True)
 class SalesPathNumber:
-    """The subjects of one column (`counted`) of one stage, the first being 1."""
+    """The subjects of one column (`counted`) of one stage, the first being 1: everyone on the path has reached it."""
 
-    stage_index: int
+    stage_index: int = 1
     counted: CountedSubjects = "reached"
 
     def __post_init__(self) -> None:

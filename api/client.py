@@ -1,0 +1,90 @@
+"""Asking from Python: a notebook or a script, with the same questions and the same answers as everywhere.
+
+from api.client import Project
+from models.funnel import FunnelQuestion
+from models.matching import Step
+
+with Project("onepath-data") as project:
+    frame = project.ask(FunnelQuestion((Step.of("TrialStarted"), Step.of("OrderPaid"))))
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import polars as pl
+from pydantic import TypeAdapter
+
+from api.answering import answers
+from api.asking import Ask, project_path
+from api.settings import read_settings
+from models.answers import SqlStatement
+from models.kinds import kind_of
+from models.questions import Question
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer: its rows as a frame, the watermark of the data, and the SQL that gives the rows."""
+
+    frame: pl.DataFrame
+    watermark: str
+    sql: tuple[SqlStatement, ...]
+
+
+class Project:
+    """The project of a data folder: asked through its running server, or directly when none runs.
+
+    Raises ApiError (with the server's sentence) for a question that cannot be answered, WarehouseInUse when another
+    process without a server has the folder.
+    """
+
+    def __init__(self, data: Path | str | None = None) -> None:
+        self._settings = read_settings(Path(data) if data is not None else None, create=False)
+        self._stack = ExitStack()
+        self._ask: Ask | None = None
+
+    def __enter__(self) -> "Project":
+        self._ask, _ = self._stack.enter_context(answers(self._settings))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ask = None
+        self._stack.close()
+
+    def ask(self, question: Question) -> pl.DataFrame:
+        """The answer's rows; their columns are described at the row type of the question's kind."""
+        return self.answer(question).frame
+
+    def answer(self, question: Question) -> Said:
+        """The answer with its watermark and its SQL."""
+        kind = kind_of(question)
+        said = self._post(kind.name, TypeAdapter(kind.question).dump_python(question, mode="json"))
+        rows: list[Any] = TypeAdapter(list[kind.row]).validate_python(said["rows"])  # type: ignore[name-defined]  # a type, of this kind
+        frame = pl.DataFrame(rows, schema=[each.name for each in fields(kind.row)], infer_schema_length=None)
+        return Said(frame, said["watermark"], tuple(SqlStatement(**each) for each in said["sql"]))
+
+    def people(self, question: Question, of: Any, limit: int = 10_000) -> list[str]:
+        """The ids behind a number, at most `limit` of them; `of` is a number of the question's kind."""
+        kind = kind_of(question)
+        request = {
+            "question": TypeAdapter(kind.question).dump_python(question, mode="json"),
+            "of": TypeAdapter(kind.number).dump_python(of, mode="json"),
+            "limit": limit,
+        }
+        subjects: list[str] = self._post(f"{kind.name}/people", request)["subjects"]
+        return subjects
+
+    def sql(self, statement: str) -> pl.DataFrame:
+        """The rows of one SELECT over the public views."""
+        said = self._post("sql", {"sql": statement})
+        return pl.DataFrame(said["rows"], schema=said["columns"], orient="row", infer_schema_length=None)
+
+    def _post(self, path: str, body: Any) -> Any:
+        if self._ask is None:
+            raise RuntimeError("ask inside `with Project(...) as project:`, which opens and closes the data")
+        return self._ask("POST", project_path(self._settings, path), body).json()

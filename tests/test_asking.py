@@ -1,0 +1,160 @@
+"""Asking over HTTP, on the command line and from Python: one answer, the people behind it, and answers that are kept."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.asking import Refused
+from api.client import Project
+from models.asking import ask
+from models.calendar import Calendar
+from models.filters import PropertyFilter
+from models.keeping import KeptAnswers
+from models.kinds import KINDS
+from models.matching import Stage
+from models.sales_path import KIND, SalesPathNumber, SalesPathQuestion
+from tests.stories import StoryLog, device, event, loader_of, native, new_warehouse
+from tests.test_api import House, wait_for
+from tests.worlds import World
+
+PATH = (Stage.of("reach", "met"), Stage.of("pay", "paid"))
+QUESTION = SalesPathQuestion(PATH)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Ann met us and paid, Bo met us."""
+    house = House(tmp_path_factory.mktemp("asking") / "data")
+    with house.up():
+        messages = [event("met", device("ann")), event("met", device("bo")), event("paid", device("ann"))]
+        httpx.post(f"{house.collector}/events", json=messages)
+        wait_for(house, "select count(*) = 3 from events")
+        yield house
+
+
+def test_http_the_command_line_and_python_give_one_answer(house: House) -> None:
+    said = json.loads(house.cli("ask", "sales-path", json.dumps(STAGES), "--format", "json").stdout)
+    with Project(house.data) as project:
+        answer = project.answer(QUESTION)
+        people = project.people(QUESTION, SalesPathNumber(1))
+
+    assert [row["reached"] for row in said["rows"]] == answer.frame["reached"].to_list() == [2, 1]
+    assert said["watermark"] == answer.watermark
+    assert said["sql"][0]["sql"] == answer.sql[0].sql
+    assert len(people) == 2
+
+
+def test_the_people_behind_a_number_are_listed(house: House) -> None:
+    listed = house.cli("ask", "sales-path", json.dumps(STAGES), "--people", '{"stage_index": 2}')
+    everybody = house.cli("ask", "sales-path", json.dumps(STAGES), "--people", "{}")
+
+    [subject] = listed.stdout.splitlines()[:-1]
+    assert listed.stdout.splitlines()[-1] == "1 subject"
+    assert everybody.stdout.splitlines()[-1] == "2 subjects"
+    with Project(house.data) as project:
+        paid = project.sql("select cast(person_id as varchar) as person from events where event_name = 'paid'")
+    assert paid["person"].to_list() == [subject]
+
+
+def test_the_sql_of_an_answer_runs_as_it_is(house: House) -> None:
+    statement = house.cli("ask", "sales-path", json.dumps(STAGES), "--sql").stdout
+
+    rows = httpx.post(f"{house.project}/sql", json={"sql": statement}).json()
+
+    assert [dict(zip(rows["columns"], row, strict=True))["entered"] for row in rows["rows"]] == [2, 1]
+
+
+def test_rows_come_as_csv_for_a_sheet(house: House) -> None:
+    header, first, _ = house.cli("ask", "sales-path", json.dumps(STAGES), "--format", "csv").stdout.splitlines()
+
+    assert header.startswith("stage_index,stage_name,entered")
+    assert first.startswith("1,reach,2")
+
+
+def test_the_kinds_of_question_are_listed(house: House) -> None:
+    printed = house.cli("ask").stdout
+
+    assert all(kind.name in printed for kind in KINDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("funel", "{}"), "There is no question 'funel'; there are"),
+        (("sales-path", "{stages: 1}"), "the question is no JSON"),
+        (("sales-path", '{"stages": [{"name": "reach", "any_of": [{"event": "mett"}]}]}'), "did you mean 'met'?"),
+        (("sales-path", '{"window_s": -1}'), "give seconds, more than 0"),
+    ],
+)
+def test_a_wrong_question_gets_one_sentence(house: House, arguments: tuple[str, ...], sentence: str) -> None:
+    done = house.cli("ask", *arguments)
+
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_refusal_reaches_python_as_the_same_sentence(house: House) -> None:
+    unknown = SalesPathQuestion((Stage.of("reach", "mett"),))
+    with Project(house.data) as project, pytest.raises(Refused, match="No event is named 'mett': did you mean 'met'"):
+        project.ask(unknown)
+    with pytest.raises(RuntimeError, match="with Project"):
+        project.ask(QUESTION)
+
+
+def test_a_kept_answer_is_never_older_than_its_watermark(tmp_path: Path) -> None:
+    log, warehouse, kept = StoryLog(tmp_path), new_warehouse(), KeptAnswers(max_answers=2)
+    loader = loader_of(warehouse, log)
+    log.tell(native(event("met", device("ann"))))
+    loader.load_all()
+    calendar = Calendar()
+
+    with warehouse.snapshot() as before:
+        first = kept.ask(KIND, QUESTION, before, calendar, "missing", version=before.version)
+        again = kept.ask(KIND, QUESTION, before, calendar, "missing", version=before.version)
+        log.tell(native(event("met", device("bo"))), start_us=1_900_000_000_000_000)
+        loader.load_all()
+        with warehouse.snapshot() as after:
+            newer = kept.ask(KIND, QUESTION, after, calendar, "missing", version=after.version)
+        old_still = kept.ask(KIND, QUESTION, before, calendar, "missing", version=before.version)
+
+    assert again is first is old_still
+    assert [answer.rows[0].reached for answer in (first, newer)] == [1, 2]
+    assert first.watermark != newer.watermark
+
+
+class CountingWorld(World):
+    """A world that counts how often it was asked for rows of an answer."""
+
+    asked_count = 0
+
+    def query(self, sql: str) -> object:
+        self.asked_count += "stage_index" in sql
+        return super().query(sql)
+
+
+def test_only_what_depends_on_the_data_alone_is_kept() -> None:
+    from tests.worlds import Carried, StoryEvent, at
+    from warehouse.reader import EventProperty
+
+    world = CountingWorld(
+        [StoryEvent("ann", "met", at(0), properties={"due": "2024-01-01"})], [EventProperty("due", "text")], Carried()
+    )
+    kept = KeptAnswers()
+    recent = replace(QUESTION, where=(PropertyFilter("due", "within_last", 60),))
+    true, one = (replace(QUESTION, where=(PropertyFilter("due", "neq", value),)) for value in (True, 1))
+
+    for question in (QUESTION, QUESTION, recent, recent, true, one):
+        kept.ask(KIND, question, world, Calendar(), "missing", version=1)
+
+    assert world.asked_count == 1 + 2 + 1 + 1
+    assert kept.ask(KIND, QUESTION, world, Calendar(), "missing", version=1) == ask(
+        KIND, QUESTION, world, Calendar(), "missing"
+    )
+
+
+STAGES = {"stages": [{"name": stage.name, "any_of": [{"event": stage.any_of[0].event}]} for stage in PATH]}
