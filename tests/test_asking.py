@@ -1,4 +1,4 @@
-"""Asking over HTTP, on the command line and from Python: one answer, the people behind it, and answers that are kept."""
+"""Asking over HTTP, on the command line and from Python: one answer, the people behind it, what is kept of answers."""
 
 import json
 from collections.abc import Iterator

@@ -44,7 +44,10 @@ CARRIED_COLUMNS = pa.schema(
 
 @dataclass(frozen=True)
 class StoryEvent:
-    """What one person did, in the words of a story. `at` is an aware instant; `sent_as` the id it was sent under."""
+    """What one person did, in the words of a story. `at` is an aware instant; `sent_as` the id it was sent under.
+
+    `misfits` are properties of another type than their column's.
+    """
 
     person: str
     event: str
@@ -52,6 +55,7 @@ class StoryEvent:
     account: str | None = None
     properties: dict[str, PropertyValue] = field(default_factory=dict)
     sent_as: str | None = None
+    misfits: dict[str, PropertyValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ def _event_rows(events: Sequence[StoryEvent], properties: list[EventProperty]) -
             "account_id": event.account,
             "distinct_id": event.sent_as or event.person,
             "log_order": f"{position:09d}",
+            "other_properties": json.dumps(event.misfits) if event.misfits else None,
             "properties": event.properties,
         }
         for position, event in enumerate(events, start=1)
