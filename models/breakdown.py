@@ -10,6 +10,7 @@ from sqlglot import exp
 from models.columns import Columns
 from models.errors import QuestionError
 from models.filters import PropertyOf
+from models.parts import Part
 from models.sql import fragment, literal, select
 
 MAX_PROPERTIES = 10
@@ -29,7 +30,7 @@ class BreakdownProperty(PropertyOf):
 
 
 @dataclass(frozen=True)
-class Breakdown:
+class Breakdown(Part):
     """By which properties an answer is split; with a limit, all but the largest groups become one, the rest."""
 
     by: tuple[BreakdownProperty, ...]

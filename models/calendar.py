@@ -9,6 +9,7 @@ from typing import Literal, cast, get_args
 from zoneinfo import ZoneInfo
 
 from models.errors import QuestionError, require_choice
+from models.parts import Part
 
 WeekStart = Literal["monday", "sunday"]
 TimeUnit = Literal["day", "week", "month"]
@@ -72,7 +73,7 @@ class Calendar:
 
 
 @dataclass(frozen=True)
-class Period:
+class Period(Part):
     """The half-open stretch [start, end) a question is about; None leaves that side open."""
 
     start: datetime | None = None

@@ -10,6 +10,7 @@ from typing import Literal, Union, get_args
 
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.errors import QuestionError, require_choice
+from models.parts import Part
 
 Operator = Literal[
     "eq",
@@ -46,7 +47,7 @@ FIELDS = ("event_name", "person_id", "account_id", "distinct_id", "source", "pro
 
 
 @dataclass(frozen=True)
-class PropertyOf:
+class PropertyOf(Part):
     """One property, and whose it is.
 
     `of` "event" is what the event carries, "person" and "account" what its person or its account of `account_type`
@@ -131,7 +132,7 @@ class PropertyFilter(PropertyOf):
 
 
 @dataclass(frozen=True)
-class FilterGroup:
+class FilterGroup(Part):
     """Conditions that must all hold, of which one must, or of which none may; exactly one of the three is given."""
 
     all_of: "tuple[Filter, ...] | None" = None

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from models.errors import QuestionError
 from models.filters import Filter
+from models.parts import Part
 
 
 @dataclass(frozen=True)
-class EventMatch:
+class EventMatch(Part):
     """Events of one name (None: any event) whose properties pass every filter."""
 
     event: str | None
@@ -30,7 +31,7 @@ ANY_EVENT = EventMatch(event=None)
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Part):
     """A step of a funnel: an event that matches any of the alternatives takes it."""
 
     any_of: tuple[EventMatch, ...]
@@ -52,7 +53,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Stage(Part):
     """A stage of the sales path: an event that matches any of the alternatives enters it."""
 
     name: str

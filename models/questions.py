@@ -16,6 +16,7 @@ from models.columns import Absent, Columns
 from models.conditions import filter_conditions
 from models.filters import Filter
 from models.matching import EventMatch
+from models.parts import Part
 from models.sql import period_conditions, select
 from models.subjects import Subject, SubjectKind
 from warehouse.reader import EventProperty
@@ -25,7 +26,7 @@ PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(Part):
     """What all questions share.
 
     Only events of `period` that pass every filter of `where` exist. `by` says whose path they make: see Subject;

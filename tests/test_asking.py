@@ -88,6 +88,14 @@ def test_the_kinds_of_question_are_listed(house: House) -> None:
         (("sales-path", "{stages: 1}"), "the question is no JSON"),
         (("sales-path", '{"stages": [{"name": "reach", "any_of": [{"event": "mett"}]}]}'), "did you mean 'met'?"),
         (("sales-path", '{"window_s": -1}'), "give seconds, more than 0"),
+        (("sales-path", '{"wher": []}'), "there is no field 'wher'"),
+        (("sales-path", '{"where": [{"propety": "a", "op": "eq", "value": 1}]}'), "no field 'propety' in where.0"),
+        (("sales-path", '{"where": [{"property": "a", "op": "lik"}]}'), "where.0.op: Input should be 'eq'"),
+        (
+            ("sales-path", '{"where": [{"any_of": [{"property": "a", "op": "gt", "value": "x"}]}]}'),
+            "where.0.any_of.0: 'gt' on 'a' compares numbers or ISO 8601 times: 'x' is neither.",
+        ),
+        (("sales-path", '{"stages": [{"name": "a"}]}'), "stages.0.any_of: is missing"),
     ],
 )
 def test_a_wrong_question_gets_one_sentence(house: House, arguments: tuple[str, ...], sentence: str) -> None:

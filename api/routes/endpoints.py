@@ -16,6 +16,7 @@ from fastapi_offline import FastAPIOffline
 
 from api.backlog import Backlog, measure_backlog
 from api.routes.as_of import as_of_parameters
+from api.routes.explaining import explain_errors
 from api.routes.projects import known_project
 from api.routes.questions import create_questions
 from api.services.loading import LoadingStatus
@@ -121,8 +122,7 @@ async def _explain_body(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     if "json" not in request.headers.get("content-type", ""):
         return JSONResponse({"detail": "send JSON, with the header content-type: application/json"}, status_code=422)
-    said = [f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in error.errors()]
-    return JSONResponse({"detail": "; ".join(said)}, status_code=422)
+    return JSONResponse({"detail": explain_errors(error.errors())}, status_code=422)
 
 
 def calendar_of(settings: Settings) -> Calendar:

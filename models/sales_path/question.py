@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from models.errors import QuestionError, require_choice
 from models.matching import Stage
+from models.parts import Part
 from models.questions import Question
 
 MAX_STAGES = 30
@@ -56,7 +57,7 @@ class SalesPathRow:
 
 
 @dataclass(frozen=True)
-class SalesPathNumber:
+class SalesPathNumber(Part):
     """The subjects of one column (`counted`) of one stage, the first being 1: everyone on the path has reached it."""
 
     stage_index: int = 1
