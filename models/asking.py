@@ -107,11 +107,8 @@ def scope_of(question: Question, snapshot: Snapshot, calendar: Calendar, absent:
 
 
 def _require_known_events(question: Question, snapshot: Snapshot) -> None:
-    named = events_named(question)
-    if not named:
-        return
-    known = snapshot.query(_EVENT_NAMES)["event_name"].to_pylist()
-    for name in sorted(named.difference(known)):
+    for name in sorted(snapshot.unseen_events(events_named(question))):
+        known = snapshot.query(_EVENT_NAMES)["event_name"].to_pylist()
         by_lower = {each.lower(): each for each in known}
         close = [repr(by_lower[each]) for each in get_close_matches(name.lower(), by_lower)]
         hint = f"did you mean {' or '.join(close)}?" if close else "see the names with: onepath catalog."

@@ -2,7 +2,7 @@
 
 import atexit
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -101,6 +101,10 @@ class World:
         connection = _engine().cursor()
         connection.execute(f"set schema = '{self._schema}'")
         return connection.sql(sql).to_arrow_table()
+
+    def unseen_events(self, names: Set[str]) -> frozenset[str]:
+        """Those of `names` that no event of the story has."""
+        return frozenset(names).difference(self.query("select event_name from events")["event_name"].to_pylist())
 
     def event_properties(self) -> list[EventProperty]:
         """The properties the story's events carry."""

@@ -3,6 +3,7 @@
 Everything one answer needs is read from one snapshot, so its parts agree and share one watermark.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,10 @@ class Snapshot(Protocol):
 
     def event_properties(self) -> "list[EventProperty]":
         """The properties seen on events so far, by name."""
+        ...
+
+    def unseen_events(self, names: Set[str]) -> frozenset[str]:
+        """Those of `names` that no event has had so far, in this world or the present one."""
         ...
 
 

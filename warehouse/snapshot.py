@@ -1,7 +1,7 @@
 """A snapshot of the warehouse on a DuckDB cursor: read only, with a time limit."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,10 +35,16 @@ class DuckDBSnapshot:
     """`Snapshot` over a cursor inside a read-only transaction."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, timeout_s: float, project: Project, version: int = 0
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        timeout_s: float,
+        project: Project,
+        version: int = 0,
+        seen_events: set[str] | None = None,
     ) -> None:
         self.version = version
         """Grows with every commit of this process, also of those that leave the watermark as it is."""
+        self._seen_events = set[str]() if seen_events is None else seen_events
         self._cursor = cursor
         self._timeout_s = timeout_s
         self._project = project
@@ -79,6 +85,13 @@ class DuckDBSnapshot:
     def event_properties(self) -> list[EventProperty]:
         """The properties that have a column, by name."""
         return read_event_properties(self._cursor)
+
+    def unseen_events(self, names: Set[str]) -> frozenset[str]:
+        """Those of `names` that no event has had so far, in this world or the present one."""
+        if not names <= self._seen_events:
+            rows = self._cursor.execute("select distinct event_name from store.events").fetchall()
+            self._seen_events.update(name for (name,) in rows)
+        return frozenset(names - self._seen_events)
 
     def rejects(
         self, limit: int, reason: str | None = None, event_name: str | None = None, protocol: str | None = None

@@ -34,6 +34,7 @@ class Warehouse:
         self._write_lock = threading.RLock()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._commit_count = 0
+        self._seen_events = set[str]()  # names that some event has had: looked for once, and then known
         with self.write() as connection:
             migrate(connection)
             _check_salt(connection, project)
@@ -65,7 +66,9 @@ class Warehouse:
         version = self._commit_count
         try:
             cursor.execute("begin transaction read only")
-            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s, self.project, version)
+            yield DuckDBSnapshot(
+                cursor, timeout_s or self.settings.query_timeout_s, self.project, version, self._seen_events
+            )
         finally:
             self._cursors.discard(cursor)
             cursor.close()
