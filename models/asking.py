@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from sqlglot import exp
@@ -16,7 +16,7 @@ from models.sql import fragment, literal, render, select
 from warehouse.reader import Snapshot
 
 MAX_PEOPLE = 10_000
-OTHER = "other"
+OTHER: Final = "other"
 
 _EVENT_NAMES = "select distinct event_name from events"
 _PEOPLE = "select distinct cast(subject_id as varchar) as subject_id from people order by subject_id"

@@ -40,6 +40,10 @@ class Calendar:
         """The project's date at that moment; a naive `moment` is read as local time."""
         return moment.astimezone(ZoneInfo(self.timezone)).date() if moment.tzinfo else moment.date()
 
+    def local_clock(self, moment: datetime) -> datetime:
+        """What the project's clock shows at that moment, naive; a naive `moment` is that already."""
+        return moment.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if moment.tzinfo else moment
+
     def day_start_utc(self, day: date) -> datetime:
         """The first instant of a local day, as a naive UTC datetime."""
         return self.to_utc(datetime.combine(day, time.min))
@@ -62,8 +66,7 @@ class Calendar:
 
     def interval_start(self, moment: datetime, interval: Interval) -> datetime:
         """The local time at which the interval that holds the moment starts, naive; see `to_utc` for the moment."""
-        zone = ZoneInfo(self.timezone)
-        local = (moment.astimezone(zone) if moment.tzinfo else moment).replace(tzinfo=None, second=0, microsecond=0)
+        local = self.local_clock(moment).replace(second=0, microsecond=0)
         if interval in ("minute", "hour"):
             return local if interval == "minute" else local.replace(minute=0)
         if interval in ("quarter", "year"):

@@ -4,6 +4,7 @@ Matching never fails on what events lack: a missing property equals nothing and 
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from models.errors import QuestionError
 from models.filters import Filter
@@ -42,7 +43,7 @@ class Step(Part):
             raise QuestionError("A step needs at least one event that takes it.")
 
     @classmethod
-    def of(cls, event: str | None, *where: Filter, name: str | None = None) -> "Step":
+    def of(cls, event: str | None, *where: Filter, name: str | None = None) -> Self:
         """A step taken by one event (None: any event)."""
         return cls(any_of=(EventMatch(event, where),), name=name)
 

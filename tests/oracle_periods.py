@@ -1,0 +1,111 @@
+"""Periods cut into intervals by walking through them minute by minute: what the oracles of questions share."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from models.breakdown import Breakdown, BreakdownProperty
+from models.calendar import Calendar, Interval, Period
+from models.questions import Question
+from tests.filter_oracle import passes, text_of, value_of
+from tests.worlds import Carried, StoryEvent, person_id
+
+Key = tuple[datetime, timedelta | None]
+Group = tuple[str, ...]
+
+
+def instants(period: Period, calendar: Calendar) -> tuple[datetime | None, datetime | None]:
+    """Both ends as aware instants."""
+    ends = [None if end is None else calendar.to_utc(end).replace(tzinfo=UTC) for end in (period.start, period.end)]
+    return ends[0], ends[1]
+
+
+def is_inside(moment: datetime, period: Period, calendar: Calendar) -> bool:
+    """Whether the period includes the moment."""
+    start, end = instants(period, calendar)
+    return (start is None or moment >= start) and (end is None or moment < end)
+
+
+def interval_of(moment: datetime, interval: Interval | None, calendar: Calendar) -> Key | None:
+    """Which interval a moment is in; where clocks go back, an hour that comes twice is two."""
+    if interval is None:
+        return None
+    start = calendar.interval_start(moment, interval)
+    is_short = interval in ("minute", "hour")
+    return start, moment.astimezone(ZoneInfo(calendar.timezone)).utcoffset() if is_short else None
+
+
+def intervals_of(
+    period: Period, interval: Interval | None, calendar: Calendar, moments: Sequence[datetime]
+) -> list[Key | None]:
+    """All intervals of the period in order; an open side begins or ends with the oldest or newest of `moments`."""
+    if interval is None:
+        return [None]
+    start, end = instants(period, calendar)
+    if not moments and (start is None or end is None):
+        return []
+    first = start or min(moments)
+    last = (end or max(moments) + timedelta(microseconds=1)) - timedelta(microseconds=1)
+    step = {"minute": timedelta(minutes=1), "hour": timedelta(minutes=15)}.get(interval, timedelta(hours=6))
+    walked = [*_walk(first, last, step), last] if first <= last else []
+    return list(dict.fromkeys(interval_of(moment, interval, calendar) for moment in walked))
+
+
+def _walk(first: datetime, last: datetime, step: timedelta) -> list[datetime]:
+    return [first + step * taken for taken in range((last - first) // step + 1)]
+
+
+def subject_of(event: StoryEvent, question: Question) -> str | None:
+    """Whose path an event belongs to; None or empty: nobody's."""
+    match question.by:
+        case "person":
+            return str(person_id(event.person))
+        case "account":
+            return event.account
+        case "distinct_id":
+            return event.sent_as or event.person
+    have = event.properties.get(question.by_property or "")
+    return None if have is None else text_of(have)
+
+
+def exists(event: StoryEvent, question: Question, carried: Carried | None = None) -> bool:
+    """Whether the question sees the event, at whatever time."""
+    return bool(subject_of(event, question)) and all(passes(each, event, carried) for each in question.where)
+
+
+def group_of(event: StoryEvent, breakdown: Breakdown | None, carried: Carried | None = None) -> Group:
+    """The group of an event."""
+    return tuple(_text(each, event, carried or Carried()) for each in breakdown.by) if breakdown else ()
+
+
+def kept(sizes: dict[Group, int], breakdown: Breakdown | None) -> Callable[[Group], Group | None]:
+    """How groups are shown: the largest as they are, the rest as None."""
+    if not breakdown or breakdown.limit is None:
+        return lambda group: group
+    largest = sorted(sizes, key=lambda group: (-sizes[group], group))[: breakdown.limit]
+    return lambda group: group if group in largest else None
+
+
+def quantile(numbers: Sequence[float], share: float) -> float:
+    """The quantile of numbers, between two of them in proportion."""
+    ordered = sorted(numbers)
+    position = share * (len(ordered) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
+
+
+def _text(wanted: BreakdownProperty, event: StoryEvent, carried: Carried) -> str:
+    have = value_of(wanted, event, carried)
+    text = "" if have is None else text_of(have)
+    if not wanted.buckets:
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return ""
+    below = [bound for bound in wanted.buckets if bound <= number]
+    above = [bound for bound in wanted.buckets if bound > number]
+    if not below:
+        return f"< {above[0]:g}"
+    return f"[{below[-1]:g}, {above[0]:g})" if above else f">= {below[-1]:g}"
