@@ -48,8 +48,18 @@ from (
 """
 _INTERVALS = "select distinct is_compared, interval_index, interval_start from slots"
 _WHOLE = "select is_compared, 0 as interval_index, $start as interval_start from spans"
+_KEYS = """
+select slot, $key as interval_key
+from (
+    select slot, make_timestamp(slot * $slot_us) as slot_at
+    from (
+        select unnest(range(epoch_us(min(event_at)) // $slot_us, epoch_us(max(event_at)) // $slot_us + 1)) as slot
+        from extent
+    )
+)
+"""
 _IN_SLOT = """
-slots.slot = epoch_us($moment) // $slot_us and $moment >= slots.start_at and $moment < slots.end_at
+slots.slot = $slot and $moment >= slots.start_at and $moment < slots.end_at
 """
 _IN_SPAN = """
 $moment >= coalesce(spans.start_at, $moment) and $moment < coalesce(spans.end_at, 'infinity')
@@ -82,21 +92,33 @@ def interval_key(moment: exp.Expr, interval: Interval, calendar: Calendar) -> ex
     return fragment("$moment - ($local - $start)", moment=moment, local=local, start=start)
 
 
-def span(start: exp.Expr, end: exp.Expr, *, is_compared: bool = False) -> exp.Select:
-    """The row of a period in the CTE `spans`: its bounds in naive UTC, null where it is open."""
-    return select(_SPAN, is_compared=is_compared, start=start, end=end)
+def keys_of_slots(extent: str, interval: Interval, calendar: Calendar) -> exp.Select:
+    """The `interval_key` of each slot from the first to the last event_at of the CTE `extent`; see `slot_of`."""
+    key = interval_key(exp.column("slot_at"), interval, calendar)
+    return select(_KEYS, {"extent": extent}, key=key, slot_us=_slot_us(interval))
+
+
+def slot_of(moment: exp.Expr, interval: Interval) -> exp.Expr:
+    """The slot that a moment is in."""
+    return fragment("epoch_us($moment) // $slot_us", moment=moment, slot_us=_slot_us(interval))
 
 
 def span_of(period: Period, calendar: Calendar, extent: str | None = None, *, is_compared: bool = False) -> exp.Select:
-    """The row of a period; where it is open, the first or last event_at of the CTE `extent` stands in."""
+    """The row of a period in the CTE `spans`, its bounds in naive UTC.
+
+    Where it is open, the first or last event_at of the CTE `extent` stands in; without one the bound is null.
+    """
     start, end = period.bounds_utc(calendar)
-    oldest = fragment("(select min(event_at) from extent)", {"extent": extent}) if extent else literal(None)
-    newest = (
-        fragment("(select max(event_at) + interval 1 microsecond from extent)", {"extent": extent})
-        if extent
-        else literal(None)
+    oldest, newest = literal(None), literal(None)
+    if extent:
+        oldest = fragment("(select min(event_at) from extent)", {"extent": extent})
+        newest = fragment("(select max(event_at) + interval 1 microsecond from extent)", {"extent": extent})
+    return select(
+        _SPAN,
+        is_compared=is_compared,
+        start=literal(start) if start else oldest,
+        end=literal(end) if end else newest,
     )
-    return span(literal(start) if start else oldest, literal(end) if end else newest, is_compared=is_compared)
 
 
 def interval_ctes(spans: list[exp.Select], interval: Interval | None, calendar: Calendar) -> Mapping[str, exp.Query]:
@@ -128,7 +150,7 @@ def in_interval(query: exp.Select, moment: exp.Expr, interval: Interval | None) 
     if interval is None:
         joined = exp.Join(this=exp.to_table("spans"), kind="INNER", on=fragment(_IN_SPAN, moment=moment))
         return query.join(joined).select("spans.is_compared", "0 as interval_index", copy=False)
-    on = fragment(_IN_SLOT, moment=moment, slot_us=_slot_us(interval))
+    on = fragment(_IN_SLOT, moment=moment, slot=slot_of(moment, interval))
     joined = exp.Join(this=exp.to_table("slots"), kind="INNER", on=on)
     return query.join(joined).select("slots.is_compared", "slots.interval_index", copy=False)
 

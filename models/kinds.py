@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from models import sales_path, trend
+from models import distribution, interval, sales_path, trend
 from models.errors import QuestionError
 from models.questions import Question, QuestionKind
 
-KINDS: tuple[QuestionKind[Any], ...] = (sales_path.KIND, trend.KIND)
+KINDS: tuple[QuestionKind[Any], ...] = (sales_path.KIND, trend.KIND, distribution.KIND, interval.KIND)
 KIND_OF = {kind.name: kind for kind in KINDS}
 
 

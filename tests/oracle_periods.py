@@ -1,5 +1,6 @@
 """Periods cut into intervals by walking through them minute by minute: what the oracles of questions share."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -76,6 +77,16 @@ def exists(event: StoryEvent, question: Question, carried: Carried | None = None
 def group_of(event: StoryEvent, breakdown: Breakdown | None, carried: Carried | None = None) -> Group:
     """The group of an event."""
     return tuple(_text(each, event, carried or Carried()) for each in breakdown.by) if breakdown else ()
+
+
+def group_sizes(groups: Sequence[Group]) -> dict[Group, int]:
+    """How often each group occurs."""
+    return dict(Counter(groups))
+
+
+def whole_start(period: Period, calendar: Calendar) -> datetime | None:
+    """The local start of a period that is one interval."""
+    return calendar.local_clock(period.start) if period.start else None
 
 
 def kept(sizes: dict[Group, int], breakdown: Breakdown | None) -> Callable[[Group], Group | None]:

@@ -11,12 +11,14 @@ from tests.oracle_periods import (
     Key,
     exists,
     group_of,
+    group_sizes,
     interval_of,
     intervals_of,
     is_inside,
     kept,
     quantile,
     subject_of,
+    whole_start,
 )
 from tests.worlds import Carried, StoryEvent
 
@@ -35,10 +37,7 @@ class TrendOracle:
         order = sorted(range(len(events)), key=lambda position: (events[position].at, position))
         self.events = [events[position] for position in order if exists(events[position], question)]
         first = [e for e in self._meant(question.series[0]) if is_inside(e.at, question.period, self.calendar)]
-        sizes: dict[Group, int] = {}
-        for event in first:
-            group = group_of(event, question.breakdown)
-            sizes[group] = sizes.get(group, 0) + 1
+        sizes = group_sizes([group_of(event, question.breakdown) for event in first])
         self.shown = kept(sizes, question.breakdown)
 
     def values(self) -> dict[Cell, tuple[datetime | None, Value, datetime | None, Value]]:
@@ -71,7 +70,7 @@ class TrendOracle:
         counted = [self._counted(series, period) for series in self.question.series]
         intervals = self._intervals(period)
         for position, key in enumerate(intervals):
-            start = key[0] if key else self._whole_start(period)
+            start = key[0] if key else whole_start(period, self.calendar)
             for group in groups:
                 values: dict[str, Value] = {}
                 for index, series in enumerate(self.question.series, start=1):
@@ -141,9 +140,6 @@ class TrendOracle:
             if is_inside(event.at, period, self.calendar)
         ]
         return intervals_of(period, self.question.interval, self.calendar, moments)
-
-    def _whole_start(self, period: Period) -> datetime | None:
-        return self.calendar.local_clock(period.start) if period.start else None
 
     def _group(self, event: StoryEvent) -> Group | None:
         return self.shown(group_of(event, self.question.breakdown))

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event, kept_groups, shown_group
+from models.breakdown import group_of_event
 from models.calendar import ALL_TIME, Period
 from models.conditions import matches_any
+from models.grid import group_in_answer, groups, limit_ctes
 from models.intervals import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.questions import Scope, SeenEvents, Statement
 from models.sql import any_of, fragment, instant_conditions, literal, select, union_all, values_table
@@ -121,7 +122,8 @@ class _Trend:
 
     def statement(self) -> Statement:
         question = self.question
-        ctes: dict[str, exp.Query] = {**self._interval_ctes(), **self._kept_groups()}
+        first_events = self._series_rows(question.series[0], [question.period])
+        ctes: dict[str, exp.Query] = {**self._interval_ctes(), **limit_ctes(question.breakdown, first_events)}
         for index, series in enumerate(question.series, start=1):
             ctes |= self._series_ctes(index, series)
         ctes |= self._cell_ctes()
@@ -151,25 +153,12 @@ class _Trend:
         ]
         return ctes | dict(interval_ctes(spans, question.interval, self.seen.calendar))
 
-    def _kept_groups(self) -> Mapping[str, exp.Query]:
-        """The largest groups by the events of the first series; nothing where all are kept."""
-        breakdown = self.question.breakdown
-        if not breakdown or not breakdown.limit:
-            return {}
-        sized = self._series_rows(self.question.series[0], (self.question.period,))
-        sized = select("select breakdown, count(*) as size from series_events group by breakdown").with_(
-            "series_events", as_=sized, copy=False
-        )
-        return {"sized_groups": sized, "kept_groups": kept_groups("sized_groups", breakdown.limit)}
-
     def _series_ctes(self, index: int, series: Series) -> Mapping[str, exp.Query]:
         events, placed = f"series_{index}", f"placed_{index}"
         is_ever = series.occurrence in ("first_ever", "last_ever")
         rows = self._series_rows(series, None if is_ever else self.periods)
-        shown = shown_group("kept_groups") if self.question.breakdown and self.question.breakdown.limit else "breakdown"
-        in_place = select("select subject_id, measured from series_events", {"series_events": events}).select(
-            exp.alias_(shown, "breakdown") if isinstance(shown, exp.Expr) else shown, copy=False
-        )
+        in_place = select("select subject_id, measured from series_events", {"series_events": events})
+        in_place = in_place.select(group_in_answer(self.question.breakdown), copy=False)
         in_place = in_interval(in_place, exp.column("event_at"), self.question.interval)
         if is_ever:
             rows = _one_per_subject(rows, series, ["subject_id"])
@@ -211,9 +200,7 @@ class _Trend:
         series = list(enumerate(question.series, start=1))
         ctes: dict[str, exp.Query] = {
             "measured": union_all([self._measured(index, each) for index, each in series]),
-            "breakdowns": select("select distinct breakdown from measured")
-            if question.breakdown
-            else select("select $group as breakdown", group=group_of_event(None, self.seen.columns)),
+            "breakdowns": groups(question.breakdown, "measured"),
             "series": union_all([_series_row(index, each) for index, each in series]),
             "single_cells": select(_CELLS),
             "measured_cells": select(_ADDED_UP if question.cumulative else "select * from single_cells"),

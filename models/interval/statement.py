@@ -1,0 +1,161 @@
+"""Intervals between events as one SQL statement: both events of each subject in one order, read once."""
+
+from sqlglot import exp
+
+from models.breakdown import group_of_event
+from models.calendar import Period
+from models.conditions import matches_any
+from models.filters import PropertyOf
+from models.grid import group_in_answer, groups, limit_ctes
+from models.interval.question import MAX_INTERVAL_S, IntervalQuestion, PairSide
+from models.intervals import INTERVAL_CTES, in_interval, interval_ctes, span_of
+from models.questions import Scope, SeenEvents, Statement
+from models.sql import fragment, literal, select, union_all
+
+# TRICKY: an event that is both stands as second before it stands as first, so that it never follows itself.
+_FOLLOWED = """
+select
+    *,
+    first_value(case when not is_first then event_at end ignore nulls) over next_rows as second_at,
+    first_value(case when not is_first then log_order end ignore nulls) over next_rows as second_order,
+    first_value(case when not is_first then breakdown end ignore nulls) over next_rows as second_breakdown
+from both_events
+window next_rows as (
+    partition by subject_id, held
+    order by event_at, log_order, is_first
+    rows between 1 following and unbounded following
+)
+"""
+_PAIRS = """
+select
+    subject_id,
+    event_at,
+    $breakdown as breakdown,
+    (epoch_us(second_at) - epoch_us(event_at)) / 1000000 as duration_s
+from followed_events
+where is_first and epoch_us(second_at) - epoch_us(event_at) <= $max_us
+"""
+_ONE_OF_SECOND = "row_number() over (partition by subject_id, held, second_at, second_order order by {order}) = 1"
+_PER_SUBJECT = """
+select interval_index, breakdown, subject_id, favg(duration_s) as average_s
+from placed_pairs
+group by interval_index, breakdown, subject_id
+"""
+_PER_SUBJECT_SUMMARIES = """
+select interval_index, breakdown, count(*) as subjects, favg(average_s) as average_per_subject_s
+from subjects_with_pairs
+group by interval_index, breakdown
+"""
+_SUMMARIES = """
+select
+    interval_index,
+    breakdown,
+    count(*) as pairs,
+    min(duration_s) as min_s,
+    quantile_cont(duration_s, [0.1, 0.25, 0.5, 0.75, 0.9]) as quantiles_s,
+    max(duration_s) as max_s,
+    favg(duration_s) as average_s
+from placed_pairs
+group by interval_index, breakdown
+"""
+_ROWS = """
+select
+    intervals.interval_index,
+    intervals.interval_start,
+    breakdowns.breakdown,
+    coalesce(summaries.pairs, 0) as pairs,
+    coalesce(per_subject.subjects, 0) as subjects,
+    summaries.min_s,
+    summaries.quantiles_s[1] as p10_s,
+    summaries.quantiles_s[2] as p25_s,
+    summaries.quantiles_s[3] as median_s,
+    summaries.quantiles_s[4] as p75_s,
+    summaries.quantiles_s[5] as p90_s,
+    summaries.max_s,
+    summaries.average_s,
+    per_subject.average_per_subject_s,
+    summaries.pairs / per_subject.subjects as pairs_per_subject
+from intervals
+cross join breakdowns
+left join summaries
+    on intervals.interval_index = summaries.interval_index
+    and breakdowns.breakdown is not distinct from summaries.breakdown
+left join per_subject
+    on intervals.interval_index = per_subject.interval_index
+    and breakdowns.breakdown is not distinct from per_subject.breakdown
+order by intervals.interval_index, breakdowns.breakdown nulls last
+"""
+_PEOPLE = """
+select subjects_with_pairs.*, intervals.interval_start
+from subjects_with_pairs
+inner join intervals on subjects_with_pairs.interval_index = intervals.interval_index
+"""
+
+
+def build_interval(question: IntervalQuestion, scope: Scope) -> Statement:
+    """The statement of the times between two events; raises QuestionError where the scope lacks what it needs."""
+    seen = SeenEvents(question, scope)
+    both = union_all([_events(question, seen, "first"), _events(question, seen, "second")])
+    is_open = question.interval is not None and not (question.period.start and question.period.end)
+    span = span_of(question.period, seen.calendar, "pairs" if is_open else None)
+    ctes: dict[str, exp.Query] = {
+        **seen.ctes,
+        "both_events": both,
+        "followed_events": select(_FOLLOWED),
+        "pairs": _pairs(question),
+        **interval_ctes([span], question.interval, seen.calendar),
+        **limit_ctes(question.breakdown, select("select breakdown from pairs")),
+        "placed_pairs": _placed_pairs(question),
+        "subjects_with_pairs": select(_PER_SUBJECT),
+        "per_subject": select(_PER_SUBJECT_SUMMARIES),
+        "summaries": select(_SUMMARIES),
+        "breakdowns": groups(question.breakdown, "summaries"),
+    }
+    return Statement(
+        ctes=ctes,
+        rows=select(_ROWS),
+        people=select(_PEOPLE),
+        materialized=(*INTERVAL_CTES, "pairs", "kept_groups", "placed_pairs", "summaries"),
+    )
+
+
+def _events(question: IntervalQuestion, seen: SeenEvents, side: PairSide) -> exp.Select:
+    """The events of one side, with the value held constant and, where the breakdown is of this side, the group."""
+    is_first = side == "first"
+    step = question.first if is_first else question.second
+    held = question.hold_constant if is_first else question.held_by_second or question.hold_constant
+    split = question.breakdown if question.breakdown_at == side else None
+    values = {
+        "event_at": exp.column("event_at", table="events"),
+        "log_order": exp.column("log_order", table="events"),
+        "is_first": literal(is_first),
+        "held": _held(held, seen),
+        "breakdown": group_of_event(split, seen.columns),
+    }
+    where = [matches_any(step.any_of, seen.columns)]
+    if held:
+        where.append(fragment("nullif($held, '') is not null", held=values["held"]))
+    is_extended = question.extend_over_end and not is_first
+    return seen.rows(values, where, period=Period(question.period.start) if is_extended else None)
+
+
+def _held(held: PropertyOf | None, seen: SeenEvents) -> exp.Expr:
+    return seen.columns.text(held) if held else literal("")
+
+
+def _pairs(question: IntervalQuestion) -> exp.Select:
+    limit_s = MAX_INTERVAL_S if question.max_interval_s is None else question.max_interval_s
+    pairs = select(
+        _PAIRS,
+        breakdown=exp.column("breakdown" if question.breakdown_at == "first" else "second_breakdown"),
+        max_us=round(limit_s * 1_000_000),
+    )
+    if question.pairing == "each":
+        return pairs
+    order = "event_at, log_order" if question.pairing == "first" else "event_at desc, log_order desc"
+    return pairs.qualify(fragment(_ONE_OF_SECOND.format(order=order)), copy=False)
+
+
+def _placed_pairs(question: IntervalQuestion) -> exp.Select:
+    placed = select("select subject_id, duration_s from pairs").select(group_in_answer(question.breakdown), copy=False)
+    return in_interval(placed, exp.column("event_at"), question.interval)
