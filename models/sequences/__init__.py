@@ -1,0 +1,89 @@
+"""The sequence functions, with ClickHouse's names and modes: one result per subject, counted."""
+
+from models.questions import QuestionKind
+from models.sequences.matching import build_count, build_match
+from models.sequences.per_subject import build_next_node, build_retention
+from models.sequences.questions import (
+    SequenceCount,
+    SequenceCountNumber,
+    SequenceCountRow,
+    SequenceMatch,
+    SequenceMatchNumber,
+    SequenceMatchRow,
+    SequenceNextNode,
+    SequenceNextNodeNumber,
+    SequenceNextNodeRow,
+    SequenceRetention,
+    SequenceRetentionNumber,
+    SequenceRetentionRow,
+    WindowFunnel,
+    WindowFunnelNumber,
+    WindowFunnelRow,
+)
+from models.sequences.window_funnel import build as build_window_funnel
+
+WINDOW_FUNNEL = QuestionKind(
+    name="window-funnel",
+    summary="How far subjects come along conditions within a window of time.",
+    question=WindowFunnel,
+    row=WindowFunnelRow,
+    number=WindowFunnelNumber,
+    build=build_window_funnel,
+)
+SEQUENCE_RETENTION = QuestionKind(
+    name="sequence-retention",
+    summary="Who met the first condition, and of them each of the others.",
+    question=SequenceRetention,
+    row=SequenceRetentionRow,
+    number=SequenceRetentionNumber,
+    build=build_retention,
+)
+SEQUENCE_MATCH = QuestionKind(
+    name="sequence-match",
+    summary="Whose events contain a pattern.",
+    question=SequenceMatch,
+    row=SequenceMatchRow,
+    number=SequenceMatchNumber,
+    build=build_match,
+)
+SEQUENCE_COUNT = QuestionKind(
+    name="sequence-count",
+    summary="How often a pattern is found in the events of each subject.",
+    question=SequenceCount,
+    row=SequenceCountRow,
+    number=SequenceCountNumber,
+    build=build_count,
+)
+SEQUENCE_NEXT_NODE = QuestionKind(
+    name="sequence-next-node",
+    summary="What comes immediately after a chain of events, or before it.",
+    question=SequenceNextNode,
+    row=SequenceNextNodeRow,
+    number=SequenceNextNodeNumber,
+    build=build_next_node,
+)
+KINDS = (WINDOW_FUNNEL, SEQUENCE_RETENTION, SEQUENCE_MATCH, SEQUENCE_COUNT, SEQUENCE_NEXT_NODE)
+
+__all__ = [
+    "KINDS",
+    "SEQUENCE_COUNT",
+    "SEQUENCE_MATCH",
+    "SEQUENCE_NEXT_NODE",
+    "SEQUENCE_RETENTION",
+    "WINDOW_FUNNEL",
+    "SequenceCount",
+    "SequenceCountNumber",
+    "SequenceCountRow",
+    "SequenceMatch",
+    "SequenceMatchNumber",
+    "SequenceMatchRow",
+    "SequenceNextNode",
+    "SequenceNextNodeNumber",
+    "SequenceNextNodeRow",
+    "SequenceRetention",
+    "SequenceRetentionNumber",
+    "SequenceRetentionRow",
+    "WindowFunnel",
+    "WindowFunnelNumber",
+    "WindowFunnelRow",
+]

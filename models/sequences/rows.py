@@ -1,0 +1,109 @@
+"""What all sequence functions read and give: events with the conditions they meet, and subjects counted by result.
+
+A path is the events of one subject; with a breakdown, those of one subject inside one group.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from models.breakdown import group_of_event, kept_groups, shown_group
+from models.conditions import all_hold, matches_any
+from models.questions import SeenEvents, Statement
+from models.sequences.questions import SequenceQuestion
+from models.sql import any_of, fragment, select
+
+
+class SequenceRows:
+    """The events of a sequence question, and the statement that counts its subjects."""
+
+    def __init__(self, question: SequenceQuestion, seen: SeenEvents) -> None:
+        self.question = question
+        self.seen = seen
+        self.flags = [exp.column(f"is_{number}") for number in range(1, len(question.conditions) + 1)]
+        self.meets_any = any_of(self.flags)
+
+    def ctes(self, values: Mapping[str, exp.Expr] | None = None) -> dict[str, exp.Query]:
+        """path_rows: one row per event seen, with path_id, event_at, log_order, is_1, is_2 ... and `values`."""
+        columns = self.seen.columns
+        own: dict[str, exp.Expr] = {name: exp.column(name, table="events") for name in ("event_at", "log_order")}
+        if self.question.breakdown is not None:
+            own["breakdown"] = group_of_event(self.question.breakdown, columns)
+        met = {
+            flag.name: matches_any(condition.any_of, columns)
+            for flag, condition in zip(self.flags, self.question.conditions, strict=True)
+        }
+        events = self.seen.rows({**own, **met, **(values or {})})
+        return {**self.seen.ctes, "seen_events": events, "path_rows": select(_PATH_ROWS, path=self._path())}
+
+    def statement(
+        self,
+        ctes: Mapping[str, exp.Query],
+        result: Sequence[str],
+        materialized: Sequence[str] = (),
+        possible: exp.Select | None = None,
+    ) -> Statement:
+        """Subjects counted by the columns `result` of the CTE path_results; `possible` results are listed at 0, too."""
+        has_limit = self.question.breakdown is not None and self.question.breakdown.limit is not None
+        shown = shown_group("kept_groups") if has_limit else exp.column("breakdown")
+        all_ctes = {**ctes, "named_results": self._named_results()}
+        if has_limit:
+            assert self.question.breakdown is not None
+            assert self.question.breakdown.limit is not None
+            all_ctes["sized_groups"] = select(_SIZED_GROUPS)
+            all_ctes["kept_groups"] = kept_groups("sized_groups", self.question.breakdown.limit)
+        all_ctes["results"] = select("select * replace ($shown as breakdown) from named_results", shown=shown)
+        if possible is not None:
+            all_ctes |= {"possible_results": possible, "groups": self._groups()}
+            all_ctes["listed_results"] = _listed_results(result)
+        columns = [exp.column(name) for name in ("breakdown", *result)]
+        rows = exp.select(*columns, fragment("count(distinct subject_id) as subject_count"))
+        rows = rows.from_("results" if possible is None else "listed_results").group_by(*columns)
+        rows = rows.order_by(*(exp.Ordered(this=column, nulls_first=False) for column in columns))
+        return Statement(all_ctes, rows, select("select * from results"), (*materialized, "named_results"))
+
+    def _path(self) -> exp.Expr:
+        is_split = self.question.breakdown is not None
+        return fragment("{'subject_id': subject_id, 'breakdown': breakdown}" if is_split else "subject_id")
+
+    def _groups(self) -> exp.Select:
+        is_split = self.question.breakdown is not None
+        return select(
+            "select distinct breakdown from results" if is_split else "select cast([] as varchar[]) as breakdown"
+        )
+
+    def _named_results(self) -> exp.Select:
+        if self.question.breakdown is None:
+            return select(_RESULTS_OF_SUBJECTS)
+        return select(_RESULTS_OF_GROUPS)
+
+
+_PATH_ROWS = "select $path as path_id, * from seen_events"
+
+_RESULTS_OF_SUBJECTS = """
+select * exclude (path_id), path_id as subject_id, cast([] as varchar[]) as breakdown
+from path_results
+"""
+
+_RESULTS_OF_GROUPS = """
+select * exclude (path_id), path_id.subject_id as subject_id, path_id.breakdown as breakdown
+from path_results
+"""
+
+_SIZED_GROUPS = """
+select breakdown, count(distinct subject_id) as size
+from named_results
+group by breakdown
+"""
+
+_LISTED_RESULTS = """
+select results.subject_id, groups.breakdown, possible_results.*
+from groups
+cross join possible_results
+left join results on results.breakdown is not distinct from groups.breakdown and $is_same_result
+"""
+
+
+def _listed_results(names: Sequence[str]) -> exp.Select:
+    pairs = [(exp.column(name, table="results"), exp.column(name, table="possible_results")) for name in names]
+    return select(_LISTED_RESULTS, is_same_result=all_hold([exp.EQ(this=own, expression=to) for own, to in pairs]))

@@ -1,0 +1,88 @@
+"""Sessions as SQL: events cut into sessions, one row per session, counted by interval and group."""
+
+from sqlglot import exp
+
+from models.breakdown import group_of_event, kept_groups, shown_group
+from models.conditions import matches_any
+from models.questions import Scope, SeenEvents, Statement
+from models.sessionizing import session_ctes
+from models.sessions.question import Sessions
+from models.sql import fragment, interval_start, select
+
+
+def build(question: Sessions, scope: Scope) -> Statement:
+    """The measures of the sessions of every interval and group."""
+    seen = SeenEvents(question, scope)
+    values: dict[str, exp.Expr] = {name: exp.column(name, table="events") for name in ("event_at", "log_order")}
+    values |= question.session.flags(seen.columns)
+    if question.breakdown is not None:
+        values["own_group"] = group_of_event(question.breakdown, seen.columns)
+    where = [matches_any(question.events, seen.columns)] if question.events else []
+    events = seen.rows(values, where)
+    ctes: dict[str, exp.Query] = {
+        **seen.ctes,
+        "seen_events": events,
+        **session_ctes(question.session, "seen_events", seen.calendar),
+        "found_sessions": select(_FOUND_SESSIONS, group=_group(question)),
+    }
+    if question.breakdown is not None and question.breakdown.limit is not None:
+        ctes["sized_groups"] = select("select breakdown, count(*) as size from found_sessions group by breakdown")
+        ctes["kept_groups"] = kept_groups("sized_groups", question.breakdown.limit)
+    start = fragment("cast(null as timestamp)")
+    if question.interval is not None:
+        start = interval_start(exp.column("began_at"), question.interval, seen.calendar)
+    has_other = "kept_groups" in ctes
+    shown = shown_group("kept_groups") if has_other else exp.column("breakdown")
+    ctes["sessions"] = select(_SESSIONS, start=start, shown=shown)
+    reread = ("found_sessions",) if has_other else ()
+    return Statement(ctes, select(_ROWS), select(_PEOPLE), materialized=reread)
+
+
+_FOUND_SESSIONS = """
+select
+    subject_id,
+    session_number,
+    min(event_at) as began_at,
+    (epoch_us(max(event_at)) - epoch_us(min(event_at))) / 1e6 as duration_s,
+    count(*) as event_count,
+    $group as breakdown
+from session_events
+group by subject_id, session_number
+"""
+
+_SESSIONS = """
+select * replace ($shown as breakdown), event_count = 1 as is_bounce, $start as interval_start
+from found_sessions
+"""
+
+_ROWS = """
+select
+    breakdown,
+    interval_start,
+    count(*) as session_count,
+    count(distinct subject_id) as subject_count,
+    count(*) / count(distinct subject_id) as sessions_per_subject,
+    cast(sum(event_count) as bigint) as event_count,
+    avg(event_count) as events_per_session,
+    avg(duration_s) as average_duration_s,
+    median(duration_s) as median_duration_s,
+    count(*) filter (where is_bounce) as bounce_count,
+    count(distinct subject_id) filter (where is_bounce) as bounced_subject_count,
+    count(*) filter (where is_bounce) / count(*) as bounce_rate
+from sessions
+group by breakdown, interval_start
+order by breakdown nulls last, interval_start
+"""
+
+_PEOPLE = "select subject_id, breakdown, interval_start, is_bounce from sessions"
+
+_GROUP_AT = {
+    "entry": "arg_min(own_group, (event_at, log_order))",
+    "exit": "arg_max(own_group, (event_at, log_order))",
+}
+
+
+def _group(question: Sessions) -> exp.Expr:
+    if question.breakdown is None:
+        return fragment("cast([] as varchar[])")
+    return fragment(_GROUP_AT[question.breakdown_at])

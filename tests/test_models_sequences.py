@@ -1,0 +1,251 @@
+"""The sequence functions: stories with known results, and random streams judged by trying every chain."""
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from models.asking import ask, ask_people
+from models.breakdown import Breakdown
+from models.calendar import Calendar
+from models.errors import QuestionError
+from models.filters import PropertyFilter
+from models.matching import Step
+from models.questions import Question, QuestionKind
+from models.sequences import (
+    KINDS,
+    SEQUENCE_COUNT,
+    SEQUENCE_MATCH,
+    SEQUENCE_NEXT_NODE,
+    SEQUENCE_RETENTION,
+    WINDOW_FUNNEL,
+    SequenceCount,
+    SequenceMatch,
+    SequenceNextNode,
+    SequenceNextNodeNumber,
+    SequenceNextNodeRow,
+    SequenceRetention,
+    SequenceRetentionRow,
+    WindowFunnel,
+    WindowFunnelNumber,
+    WindowFunnelRow,
+)
+from models.sequences.questions import WindowFunnelMode
+from tests.examples import FACTOR
+from tests.sequence_streams import EVENTS, by_person, draw_conditions, draw_stream, met_by, results_of
+from tests.sequences_oracle import next_node, sequence_count, window_funnel
+from tests.worlds import StoryEvent, World, at, person_id, world
+
+SALES = (Step.of("visit"), Step.of("trial"), Step.of("pay"))
+UTC_DAYS = Calendar()
+
+
+def rows_of(kind: QuestionKind[Any], question: Question, snapshot: World) -> tuple[Any, ...]:
+    return ask(kind, question, snapshot, UTC_DAYS, "missing").rows
+
+
+@pytest.fixture
+def schools() -> World:
+    """Ann goes all the way in an hour; Bob comes back to the start; Cid only chats; Dan pays a day too late."""
+    return world(
+        [
+            StoryEvent("ann", "visit", at(0), properties={"region": "north"}),
+            StoryEvent("ann", "trial", at(60), properties={"region": "north"}),
+            StoryEvent("ann", "pay", at(3600), properties={"region": "north"}),
+            StoryEvent("bob", "visit", at(0), properties={"region": "north"}),
+            StoryEvent("bob", "trial", at(60), properties={"region": "north"}),
+            StoryEvent("bob", "visit", at(120), properties={"region": "north"}),
+            StoryEvent("bob", "pay", at(180), properties={"region": "north"}),
+            StoryEvent("cid", "chat", at(0), properties={"region": "south"}),
+            StoryEvent("dan", "visit", at(0), properties={"region": "south"}),
+            StoryEvent("dan", "trial", at(60), properties={"region": "south"}),
+            StoryEvent("dan", "pay", at(90_000), properties={"region": "south"}),
+        ]
+    )
+
+
+def test_a_level_counts_those_who_came_exactly_so_far(schools: World) -> None:
+    question = WindowFunnel(conditions=SALES, window_s=86_400)
+
+    assert rows_of(WINDOW_FUNNEL, question, schools) == (
+        WindowFunnelRow([], 0, 1),  # type: ignore[arg-type]  # as it comes
+        WindowFunnelRow([], 1, 0),  # type: ignore[arg-type]
+        WindowFunnelRow([], 2, 1),  # type: ignore[arg-type]
+        WindowFunnelRow([], 3, 2),  # type: ignore[arg-type]
+    )
+    people = ask_people(WINDOW_FUNNEL, question, WindowFunnelNumber(2), schools, UTC_DAYS)
+    assert people.subjects == (str(person_id("dan")),)
+
+
+def test_in_strict_order_coming_back_to_the_start_ends_it_unless_reentry_is_allowed(schools: World) -> None:
+    def level_of_bob(*modes: WindowFunnelMode) -> int:
+        question = WindowFunnel(conditions=SALES, window_s=86_400, modes=modes)
+        return int(results_of(WINDOW_FUNNEL, question, schools, "level")[str(person_id("bob"))])
+
+    assert level_of_bob("strict_order") == 2
+    assert level_of_bob("strict_order", "allow_reentry") == 3
+
+
+def test_a_breakdown_computes_each_group_apart(schools: World) -> None:
+    question = SequenceRetention(conditions=SALES[:2], breakdown=Breakdown.of("region"))
+    rows = rows_of(SEQUENCE_RETENTION, question, schools)
+
+    assert [(tuple(row.breakdown), row.condition, row.subject_count) for row in rows] == [
+        (("north",), 1, 2),
+        (("north",), 2, 2),
+        (("south",), 1, 1),
+        (("south",), 2, 1),
+    ]
+
+
+def test_a_condition_nobody_met_is_listed_at_zero(schools: World) -> None:
+    rows = rows_of(SEQUENCE_RETENTION, SequenceRetention(conditions=(*SALES[:1], Step.of("refer"))), schools)
+
+    assert rows[1] == SequenceRetentionRow([], 2, 0)  # type: ignore[arg-type]  # as it comes
+
+
+def test_patterns_pass_over_events_that_meet_no_condition() -> None:
+    snapshot = world(
+        [StoryEvent("ann", event, at(second)) for second, event in enumerate(["visit", "chat", "pay"] * 2)]
+    )
+    conditions = (Step.of("visit"), Step.of("pay"))
+
+    def count(pattern: str) -> int:
+        question = SequenceCount(conditions=conditions, pattern=pattern)
+        return int(results_of(SEQUENCE_COUNT, question, snapshot, "match_count")[str(person_id("ann"))])
+
+    assert count("(?1)(?2)") == 2
+    assert count("(?1).*(?2)") == 2
+    assert count("(?1)(?t<=1)(?2)") == 0
+    assert count("(?1)(?t>=3)(?2)") == 1
+
+
+def test_what_comes_next_is_named_and_so_are_the_people(schools: World) -> None:
+    question = SequenceNextNode(conditions=SALES[:2], base="first_match")
+
+    assert rows_of(SEQUENCE_NEXT_NODE, question, schools) == (
+        SequenceNextNodeRow([], False, None, 1),  # type: ignore[arg-type]  # as it comes
+        SequenceNextNodeRow([], True, "pay", 2),  # type: ignore[arg-type]
+        SequenceNextNodeRow([], True, "visit", 1),  # type: ignore[arg-type]
+    )
+    people = ask_people(SEQUENCE_NEXT_NODE, question, SequenceNextNodeNumber("visit"), schools, UTC_DAYS)
+    assert people.subjects == (str(person_id("bob")),)
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: WindowFunnel(conditions=(), window_s=1), "Give 1 to 32 conditions, not 0"),
+        (lambda: WindowFunnel(conditions=SALES, window_s=0), "window_s is 0: give seconds above 0"),
+        (lambda: WindowFunnel(conditions=SALES, window_s=1, modes=("allow_reentry",)), "changes what 'strict_order'"),
+        (lambda: WindowFunnel(conditions=SALES, window_s=1, modes=("strict",)), "mode cannot be 'strict'"),  # type: ignore[arg-type]  # on purpose
+        (lambda: SequenceMatch(conditions=SALES, pattern="(?4)"), r"means none of the 3 conditions"),
+        (lambda: SequenceMatch(conditions=SALES, pattern="(?1)x"), r"cannot be read from 'x' on"),
+        (lambda: SequenceMatch(conditions=SALES, pattern=".*"), r"needs 1 to 64 events"),
+        (lambda: SequenceMatch(conditions=SALES, pattern="(?t<=5)(?1)"), r"the time between two events"),
+        (lambda: SequenceMatch(conditions=SALES, pattern="(?1)(?t>1)(?t<5)(?2)"), r"the time between two events"),
+        (lambda: SequenceCount(conditions=SALES, pattern="(?1)(?t<=5)"), r"ends with a time"),
+        (lambda: SequenceNextNode(conditions=SALES, base="tail"), "Nothing lies forward of the tail"),
+    ],
+)
+def test_a_wrong_question_says_how_to_ask_it(make: object, complaint: str) -> None:
+    assert callable(make)
+    with pytest.raises(QuestionError, match=complaint):
+        make()
+
+
+MODES: list[tuple[WindowFunnelMode, ...]] = [
+    (),
+    ("strict_increase",),
+    ("strict_once",),
+    ("strict_deduplication",),
+    ("strict_deduplication", "level_reached"),
+    ("strict_order",),
+    ("strict_order", "allow_reentry"),
+    ("strict_order", "allow_early"),
+    ("strict_order", "allow_reentry", "allow_early", "strict_once"),
+    ("strict_order", "strict_increase"),
+    ("strict_order", "strict_deduplication"),
+    ("strict_deduplication", "strict_increase"),
+]
+PATTERNS = [
+    "(?1)",
+    "(?1)(?2)",
+    "(?1).*(?2)",
+    "(?1).(?2)",
+    "(?1)(?t<=3)(?2)",
+    "(?2)(?t>=2)(?1)(?1)",
+    ".*(?1).*(?2)(?1).*",
+]
+PATTERNS += ["(?1)(?t==0)(?2)", "(?1)(?t>1)(?2)(?t<4)(?1)"]
+ENDS = [("forward", "head"), ("backward", "tail")]
+ENDS += [(direction, base) for direction in ("forward", "backward") for base in ("first_match", "last_match")]
+ROUNDS = 3 * FACTOR
+
+
+@pytest.mark.parametrize("modes", MODES)
+def test_the_level_is_that_of_the_longest_chain(modes: tuple[WindowFunnelMode, ...]) -> None:
+    random = Random(f"levels {modes}")
+    for _ in range(ROUNDS):
+        stream, conditions = draw_stream(random, 150, most_events=9), draw_conditions(random)
+        question = WindowFunnel(conditions=conditions, window_s=random.choice([1, 3, 10, 30]), modes=modes)
+        expected = {person: window_funnel(question, done) for person, done in stream.in_time_order()}
+
+        assert results_of(WINDOW_FUNNEL, question, stream.world(), "level") == by_person(expected), question
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_matches_are_counted_one_after_the_other(pattern: str) -> None:
+    random = Random(pattern)
+    for _ in range(ROUNDS):
+        stream = draw_stream(random, 150)
+        conditions = draw_conditions(random, most=1) + draw_conditions(random, most=1)
+        counted, matched = (each(conditions=conditions, pattern=pattern) for each in (SequenceCount, SequenceMatch))
+        expected = {person: sequence_count(counted, done) for person, done in stream.in_time_order()}
+        snapshot = stream.world()
+
+        assert results_of(SEQUENCE_COUNT, counted, snapshot, "match_count") == by_person(expected), counted
+        found = {person: count > 0 for person, count in expected.items()}
+        assert results_of(SEQUENCE_MATCH, matched, snapshot, "is_matched") == by_person(found), matched
+
+
+@pytest.mark.parametrize(("direction", "base"), ENDS)
+def test_the_next_node_follows_the_chain(direction: Any, base: Any) -> None:
+    random = Random(f"{direction} {base}")
+    for _ in range(ROUNDS):
+        stream, conditions = draw_stream(random, 150), draw_conditions(random, most=2)
+        base_where = (PropertyFilter("event_name", "neq", random.choice(EVENTS), of="field"),)
+        question = SequenceNextNode(conditions=conditions, direction=direction, base=base, base_where=base_where)
+        expected = {person: next_node(question, done) for person, done in stream.in_time_order()}
+
+        assert results_of(SEQUENCE_NEXT_NODE, question, stream.world(), "next_node") == by_person(expected), question
+
+
+def test_retention_asks_for_the_first_condition_and_each_other() -> None:
+    random = Random("retention")
+    for _ in range(ROUNDS):
+        stream, conditions = draw_stream(random, 150), draw_conditions(random)
+        met = [{number for _, event in done for number in met_by(event, conditions)} for done in stream.events.values()]
+        rows = rows_of(SEQUENCE_RETENTION, SequenceRetention(conditions=conditions), stream.world())
+
+        assert [row.subject_count for row in rows] == [
+            sum({1, number} <= each for each in met) for number in range(1, len(conditions) + 1)
+        ]
+
+
+def test_the_people_are_as_many_as_every_number() -> None:
+    stream = draw_stream(Random("people"), 60)
+    snapshot = stream.world()
+    questions: dict[str, Any] = {
+        "window-funnel": WindowFunnel(conditions=SALES, window_s=10, breakdown=Breakdown.of("region")),
+        "sequence-retention": SequenceRetention(conditions=SALES),
+        "sequence-match": SequenceMatch(conditions=SALES, pattern="(?1).*(?2)"),
+        "sequence-count": SequenceCount(conditions=SALES, pattern="(?1)(?2)"),
+        "sequence-next-node": SequenceNextNode(conditions=SALES[:1], base="first_match"),
+    }
+    for kind in KINDS:
+        for row in rows_of(kind, questions[kind.name], snapshot):
+            named = {each: getattr(row, each) for each in kind.number.__dataclass_fields__}
+            of = kind.number(**{**named, "breakdown": tuple(row.breakdown)})
+            people = ask_people(kind, questions[kind.name], of, snapshot, UTC_DAYS, absent="missing")
+            assert people.count == row.subject_count, (kind.name, of)
