@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Where bytecode is not kept, each of the many processes that demo and tests start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-faults fuzz test-sdks bench lint lock clean
+.PHONY: demo up test test-faults fuzz test-sdks test-peers bench lint lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -36,6 +36,11 @@ test-sdks: .venv/ready tests/sdks/node_modules/.ready
 tests/sdks/node_modules/.ready: tests/sdks/package-lock.json tests/sdks/package.json
 	cd tests/sdks && npm ci --ignore-scripts
 	@touch $@
+
+# The sequence functions beside ClickHouse's own, in process (500 MB, installed for this only). ONEPATH_PEERS_SEED=7 repeats a run.
+test-peers: .venv/ready
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --group peers
+	$(BIN)/pytest -m 'peers or not slow' -n 0 -s tests/test_peers_clickhouse.py $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -2,11 +2,19 @@
 
 from typing import Any
 
-from models import distribution, interval, sales_path, trend
+from models import distribution, interval, paths, sales_path, sequences, sessions, trend
 from models.errors import QuestionError
 from models.questions import Question, QuestionKind
 
-KINDS: tuple[QuestionKind[Any], ...] = (sales_path.KIND, trend.KIND, distribution.KIND, interval.KIND)
+KINDS: tuple[QuestionKind[Any], ...] = (
+    sales_path.KIND,
+    trend.KIND,
+    distribution.KIND,
+    interval.KIND,
+    paths.KIND,
+    sessions.KIND,
+    *sequences.KINDS,
+)
 KIND_OF = {kind.name: kind for kind in KINDS}
 
 

@@ -80,7 +80,7 @@ def node_of(question: Paths, event: StoryEvent) -> str | None:
     """The name of the event's node; None where it is on no path."""
     if question.events and not matches(question.events, event):
         return None
-    label = next((label for label in question.labels if label.event in (None, event.event)), None)
+    label = next((label for label in question.labels if not label.events or matches(label.events, event)), None)
     name = event.event
     if label is not None:
         values = [value_of(part, event, Carried()) for part in label.parts]

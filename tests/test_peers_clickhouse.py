@@ -79,7 +79,7 @@ class Peer:
 
     def ask(self, function: str, parameters: Iterable[object], before: str = "t, ") -> dict[str, Any]:
         """The function's result by person."""
-        import chdb  # type: ignore[import-not-found]  # in a group of its own: it is large
+        import chdb  # in a group of its own: it is large
 
         given = ", ".join(f"'{each}'" if isinstance(each, str) else str(each) for each in parameters)
         call = f"{function}{f'({given})' if given else ''}({before}{self._conditions})"

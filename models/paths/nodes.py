@@ -42,7 +42,7 @@ def shown_name(name: str, question: Paths) -> str:
 def _own_name(question: Paths, columns: Columns) -> exp.Expr:
     name = exp.Case()
     for label in question.labels:
-        is_meant = fragment("events.event_name = $event", event=label.event) if label.event else exp.true()
+        is_meant = matches_any(label.events, columns) if label.events else exp.true()
         name.when(is_meant, _labelled(label, columns), copy=False)
     own = name.else_(fragment("events.event_name"), copy=False) if question.labels else fragment("events.event_name")
     if not question.without_trailing_slash:

@@ -20,11 +20,11 @@ Counted = Literal["paths", "subjects"]
 class NodeLabel:
     """What events are called on a path: the values of `parts`, joined by `separator`.
 
-    It holds for events of the name `event` (None: all). An event that lacks one of the parts is on no path.
+    It holds for events that any of `events` means (empty: all). An event that lacks one of the parts is on no path.
     """
 
     parts: tuple[PropertyOf, ...]
-    event: str | None = None
+    events: tuple[EventMatch, ...] = ()
     separator: str = ""
 
     def __post_init__(self) -> None:
@@ -33,8 +33,8 @@ class NodeLabel:
 
     @classmethod
     def of(cls, *names: str, event: str | None = None) -> "NodeLabel":
-        """Named by event properties."""
-        return cls(tuple(map(PropertyOf, names)), event)
+        """Events of one name (None: all) by event properties."""
+        return cls(tuple(map(PropertyOf, names)), (EventMatch(event),) if event is not None else ())
 
 
 @dataclass(frozen=True)
