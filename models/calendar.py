@@ -15,6 +15,14 @@ WeekStart = Literal["monday", "sunday"]
 TimeUnit = Literal["day", "week", "month"]
 Interval = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
 
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_LENGTHS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+}
+
 
 @dataclass(frozen=True)
 class Calendar:
@@ -73,6 +81,14 @@ class Calendar:
             month = local.month - (local.month - 1) % 3 if interval == "quarter" else 1
             return datetime(local.year, month, 1)  # noqa: DTZ001  # local by what it means
         return datetime.combine(self.unit_start(local.date(), cast(TimeUnit, interval)), time.min)
+
+    def next_interval_start(self, moment: datetime, interval: Interval) -> datetime:
+        """The local time at which the interval after the one that holds the moment starts, naive."""
+        start = self.interval_start(moment, interval)
+        if interval in _MONTHS:
+            month = start.month - 1 + _MONTHS[interval]
+            return start.replace(year=start.year + month // 12, month=month % 12 + 1)
+        return start + _LENGTHS[interval]
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ def _compared(condition: PropertyFilter, bound: Scalar, columns: Columns) -> tup
         return columns.number(condition), literal(float(bound))
     moment = datetime.fromisoformat(str(bound))
     utc = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    return _moment_in(columns.text(condition)), literal(utc)
+    return moment_in(columns.text(condition)), literal(utc)
 
 
 def _age_condition(op: Operator, condition: PropertyFilter, text: exp.Expr) -> exp.Expr:
@@ -123,10 +123,10 @@ def _age_condition(op: Operator, condition: PropertyFilter, text: exp.Expr) -> e
     age = f"epoch_us({asked_at}) - epoch_us($moment)"
     not_ahead = f" and $moment <= {asked_at}" if op == "within_last" else ""
     seconds = float(condition.values[0])
-    return fragment(f"{age} {compared} $seconds * 1000000{not_ahead}", moment=_moment_in(text), seconds=seconds)
+    return fragment(f"{age} {compared} $seconds * 1000000{not_ahead}", moment=moment_in(text), seconds=seconds)
 
 
-def _moment_in(text: exp.Expr) -> exp.Expr:
+def moment_in(text: exp.Expr) -> exp.Expr:
     """A moment in UTC, null where the text is none; one without an offset is read as UTC."""
     return fragment(_MOMENT, text=text)
 

@@ -2,18 +2,32 @@
 
 from typing import Any
 
-from models import distribution, interval, paths, sales_path, sequences, sessions, trend
+from models import (
+    distribution,
+    interval,
+    lifecycle,
+    paths,
+    retention,
+    sales_path,
+    sequences,
+    sessions,
+    stickiness,
+    trend,
+)
 from models.errors import QuestionError
 from models.questions import Question, QuestionKind
 
 KINDS: tuple[QuestionKind[Any], ...] = (
-    sales_path.KIND,
     trend.KIND,
+    retention.KIND,
+    lifecycle.KIND,
+    stickiness.KIND,
     distribution.KIND,
     interval.KIND,
     paths.KIND,
     sessions.KIND,
     *sequences.KINDS,
+    sales_path.KIND,
 )
 KIND_OF = {kind.name: kind for kind in KINDS}
 

@@ -77,15 +77,23 @@ class SeenEvents:
         self.columns = Columns(scope.properties, absent=scope.absent, own_account_type=question.account_type)
 
     def rows(
-        self, values: Mapping[str, exp.Expr], where: Iterable[exp.Expr] = (), *, period: Period | None = None
+        self,
+        values: Mapping[str, exp.Expr],
+        where: Iterable[exp.Expr] = (),
+        *,
+        period: Period | None = None,
+        filtered: bool = True,
     ) -> exp.Select:
-        """One row per event: subject_id and `values` by name; `period` stands in for the question's."""
+        """One row per event: subject_id and `values` by name; `period` stands in for the question's.
+
+        Not `filtered`, also the events that the question's filters leave out.
+        """
         query = select("select $subject as subject_id from events", self.subject.tables, subject=self._subject_id())
         query = query.select(*(exp.alias_(value, name) for name, value in values.items()), copy=False)
         conditions = [
             *period_conditions(self.question.period if period is None else period, self.calendar),
             *self.subject.conditions(self.columns),
-            *filter_conditions(self.question.where, self.columns),
+            *(filter_conditions(self.question.where, self.columns) if filtered else ()),
             *where,
         ]
         return self.columns.join(query.where(*conditions, copy=False))

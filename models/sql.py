@@ -101,6 +101,8 @@ def unit_date(moment: exp.Expr, unit: TimeUnit, calendar: Calendar) -> exp.Expr:
 
 def local_time(moment: exp.Expr, calendar: Calendar) -> exp.Expr:
     """A UTC timestamp as the project's local time, without a zone."""
+    if calendar.timezone == "UTC":
+        return moment
     zone = literal(calendar.timezone)
     return fragment("($moment at time zone 'UTC') at time zone $zone", moment=moment, zone=zone)
 

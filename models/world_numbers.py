@@ -5,11 +5,10 @@ Persons, accounts with events, the sales path stage by stage, and weekly cohorts
 
 from dataclasses import dataclass
 
-from models import sales_path
+from models import retention, sales_path
 from models.asking import ask
 from models.calendar import Calendar
 from models.matching import Stage
-from models.retention import RetentionQuestion, answer_retention
 from warehouse.reader import Snapshot
 
 Numbers = dict[tuple[str, str], int]
@@ -38,11 +37,10 @@ def ask_numbers(snapshot: Snapshot, stages: tuple[Stage, ...], calendar: Calenda
         question = sales_path.SalesPathQuestion(stages=stages, by=by)
         path = ask(sales_path.KIND, question, snapshot, calendar, "missing")
         numbers |= {(f"sales path by {by}", row.stage_name): row.reached for row in path.rows}
-    weekly = RetentionQuestion(unit="week", periods=1, mode="first_time")
-    for cohort in answer_retention(weekly, calendar, snapshot).cohorts:
-        numbers["new persons by week", cohort.cohort_date.isoformat()] = cohort.cohort_size
-        if len(cohort.retained_counts) > 1:
-            numbers["of these, back a week later", cohort.cohort_date.isoformat()] = cohort.retained_counts[1]
+    weekly = retention.RetentionQuestion(interval="week", periods=1, mode="first_time")
+    names = ("new persons by week", "of these, back a week later")
+    for cell in ask(retention.KIND, weekly, snapshot, calendar).rows:
+        numbers[names[cell.period_index], cell.cohort_start.date().isoformat()] = cell.retained_count
     return numbers
 
 

@@ -3,15 +3,13 @@
 They read the stories themselves and share nothing with the SQL but the form of questions and answers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
 from models.calendar import Calendar, Period
 from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep
-from models.matching import EventMatch
-from models.retention import RetentionCohort, RetentionQuestion
 from models.sales_path import SalesPathQuestion, SalesPathRow
 from models.subjects import SubjectKind
 from tests.filter_oracle import matches, text_of
@@ -130,71 +128,6 @@ def _funnel_steps(question: FunnelQuestion, attempts: list[Attempt]) -> tuple[Fu
             )
         )
     return tuple(steps)
-
-
-# Retention
-
-
-def retention_oracle(
-    question: RetentionQuestion, calendar: Calendar, events: Sequence[StoryEvent]
-) -> tuple[RetentionCohort, ...]:
-    """Every subject is looked up in every cell."""
-    if not events and question.period.end is None:
-        return ()  # nothing says where the table would end
-    unit_of = _unit_reader(question, calendar)
-    stories = _stories(events, question.by)
-    starts = {subject: _units(story, question.start, unit_of) for subject, story in stories.items()}
-    returns = {subject: set(_units(story, question.returning, unit_of)) for subject, story in stories.items()}
-    if question.mode == "first_time":
-        starts = {subject: units[:1] for subject, units in starts.items()}
-    units = _table_units(question, calendar, events, starts)
-    cohorts = []
-    for row, unit in enumerate(units):
-        members = [subject for subject, subject_units in starts.items() if unit in subject_units]
-        columns = units[row + 1 : row + 1 + question.periods]
-        counts = [len(members), *(sum(column in returns[member] for member in members) for column in columns)]
-        rates = tuple(_rate(count, len(members)) for count in counts)
-        cohorts.append(RetentionCohort(unit, len(members), tuple(counts), rates))
-    return tuple(cohorts)
-
-
-def _unit_reader(question: RetentionQuestion, calendar: Calendar) -> Callable[[datetime], date]:
-    def unit_of(moment: datetime) -> date:
-        day = moment.astimezone(ZoneInfo(calendar.timezone)).date()
-        if question.unit == "month":
-            return date(day.year, day.month, 1)
-        first_weekday = {"monday": 0, "sunday": 6}[calendar.week_start]
-        while question.unit == "week" and day.weekday() != first_weekday:
-            day -= timedelta(days=1)
-        return day
-
-    return unit_of
-
-
-def _units(story: list[StoryEvent], match: EventMatch, unit_of: Callable[[datetime], date]) -> list[date]:
-    return [unit_of(event.at) for event in story if matches((match,), event)]
-
-
-def _table_units(
-    question: RetentionQuestion, calendar: Calendar, events: Sequence[StoryEvent], starts: dict[str, list[date]]
-) -> list[date]:
-    """The table's units, oldest first: found by walking day after day."""
-    unit_of, zone = _unit_reader(question, calendar), ZoneInfo(calendar.timezone)
-    start, end = (
-        bound.replace(tzinfo=zone) if bound and bound.tzinfo is None else bound
-        for bound in (question.period.start, question.period.end)
-    )
-    last = unit_of(end - timedelta(microseconds=1)) if end else unit_of(max(event.at for event in events))
-    started = [unit for units in starts.values() for unit in units if unit <= last]
-    if start is None and not started:
-        return []
-    day = unit_of(start) if start else min(started)
-    units = []
-    while day <= last:
-        if unit_of(datetime(day.year, day.month, day.day, 12, tzinfo=zone)) == day:
-            units.append(day)
-        day += timedelta(days=1)
-    return units
 
 
 # Sales path

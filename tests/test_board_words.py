@@ -1,6 +1,6 @@
 """What the board writes and draws: languages, durations, rates and the heat map, without a page."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from string import Formatter
 
 import pytest
@@ -8,7 +8,8 @@ import pytest
 from api.board.charts import draw_heat_map
 from api.board.formats import Formats
 from api.board.texts import STAGE_LABELS, TEXTS, Language, choose_language
-from models.retention import RetentionCohort
+from api.board.triangle import Cohort
+from models.retention import RetentionRow
 
 
 def test_both_languages_say_the_same_things_with_the_same_blanks() -> None:
@@ -63,18 +64,39 @@ def test_a_rounded_rate_never_claims_all_or_nobody() -> None:
     assert [show.rate(rate) for rate in (0, 0.123, 0.9999, 1, None)] == ["0 %", "12.3 %", "100.0 %", "100 %", "–"]
 
 
+def retained(start: date, index: int, size: int, count: int, *, is_finished: bool) -> RetentionRow:
+    """One cell of a cohort."""
+    rate = count / size if size else None
+    churn_rate = None if rate is None else 1 - rate
+    return RetentionRow(
+        breakdown=(),
+        cohort_start=datetime.combine(start, time.min),
+        cohort_size=size,
+        period_index=index,
+        first_interval=index,
+        last_interval=index,
+        retained_count=count,
+        retention_rate=rate,
+        churned_count=size - count,
+        churn_rate=churn_rate,
+        mean_retention_rate=rate,
+        value=None,
+        is_finished=is_finished,
+    )
+
+
 def test_the_heat_map_is_a_triangle_that_ends_with_the_newest_week() -> None:
     first, second = datetime(2026, 6, 1).date(), datetime(2026, 6, 8).date()  # noqa: DTZ001  # only the dates matter
     cohorts = (
-        RetentionCohort(first, 4, (4, 2), (1.0, 0.5)),
-        RetentionCohort(second, 0, (0,), (None,)),
+        Cohort(first, 4, (retained(first, 0, 4, 4, is_finished=True), retained(first, 1, 4, 2, is_finished=False))),
+        Cohort(second, 0, (retained(second, 0, 0, 0, is_finished=False),)),
     )
 
     heat_map = draw_heat_map(cohorts, periods=2)
 
     assert [(row.cohort_date, row.cohort_size) for row in heat_map.rows] == [(first, 4), (second, 0)]
-    assert [[(cell.left, cell.level, cell.is_newest_week) for cell in row.cells] for row in heat_map.rows] == [
-        [(30.0, 5, True)],
+    assert [[(cell.left, cell.level, cell.is_finished) for cell in row.cells] for row in heat_map.rows] == [
+        [(30.0, 5, False)],
         [],
     ]
     assert heat_map.columns == (30.0, 65.0)

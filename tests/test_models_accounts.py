@@ -10,7 +10,8 @@ from models.errors import QuestionError
 from models.funnel import FunnelQuestion, answer_funnel
 from models.matching import Stage, Step
 from models.questions import Scope
-from models.retention import RetentionQuestion, answer_retention
+from models.retention import KIND as RETENTION
+from models.retention import RetentionQuestion
 from models.sales_path import KIND as SALES_PATH
 from models.sales_path import SalesPathQuestion, build_stage_entries_sql
 from tests.account_stories import day, told_either_way
@@ -85,11 +86,10 @@ def test_funnel_and_retention_of_families(family: Warehouse) -> None:
     steps = (Step.of("reach"), Step.of("pay"), Step.of("routine_use"))
     with family.snapshot() as snapshot:
         [walked] = answer_funnel(FunnelQuestion(steps, by="account", account_type="family"), CALENDAR, snapshot).groups
-        cohorts = answer_retention(
-            RetentionQuestion(periods=1, by="account", account_type="family", mode="first_time"), CALENDAR, snapshot
-        ).cohorts
+        question = RetentionQuestion(periods=1, by="account", account_type="family", mode="first_time")
+        cells = ask(RETENTION, question, snapshot, CALENDAR).rows
     assert [step.count for step in walked.steps] == [1, 1, 1]
-    assert (cohorts[0].cohort_size, cohorts[0].retained_counts) == (1, (1, 1))
+    assert [(cell.cohort_size, cell.retained_count) for cell in cells[:2]] == [(1, 1), (1, 1)]
 
 
 def test_a_type_that_nobody_has_is_told_with_those_there_are(family: Warehouse) -> None:

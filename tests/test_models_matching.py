@@ -11,7 +11,6 @@ from models.errors import QuestionError, UnknownPropertyError
 from models.filters import Operator, PropertyFilter, Scalar
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
 from models.matching import EventMatch, Step
-from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from tests.filter_oracle import passes
 from tests.worlds import StoryEvent, at, world
 
@@ -136,7 +135,6 @@ def test_answers_survive_a_journey_as_json() -> None:
     snapshot, calendar = world(SHAPES), Calendar()
     answers = [
         (FunnelAnswer, answer_funnel(FunnelQuestion((Step.of("e"),), breakdown="plan"), calendar, snapshot)),
-        (RetentionAnswer, answer_retention(RetentionQuestion(), calendar, snapshot)),
     ]
     for kind, answer in answers:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)

@@ -6,8 +6,8 @@ Across, all is in percent of the picture's width, so it fits a phone without shr
 from dataclasses import dataclass
 from datetime import date
 
+from api.board.triangle import Cohort
 from models.asking import Answer
-from models.retention import RetentionCohort
 from models.sales_path import SalesPathRow
 
 PATH_ROW_PX = 50
@@ -52,7 +52,7 @@ class HeatCell:
     rate: float | None
     level: int
     opacity: float
-    is_newest_week: bool
+    is_finished: bool
 
 
 @dataclass(frozen=True)
@@ -98,16 +98,16 @@ def draw_path(answer: Answer) -> PathPicture:
     )
 
 
-def draw_heat_map(cohorts: tuple[RetentionCohort, ...], periods: int) -> HeatMap:
+def draw_heat_map(cohorts: tuple[Cohort, ...], periods: int) -> HeatMap:
     """A row for each cohort, oldest first, and a column for each of the `periods` units after it."""
     cell_width = (100 - LABEL_WIDTH - SIZE_WIDTH) / max(periods, 1)
     columns = tuple(round(LABEL_WIDTH + SIZE_WIDTH + each * cell_width, 3) for each in range(periods))
     rows = tuple(
         HeatRow(
-            cohort_date=cohort.cohort_date,
-            cohort_size=cohort.cohort_size,
+            cohort_date=cohort.start_date,
+            cohort_size=cohort.size,
             top_px=HEAT_HEAD_PX + position * HEAT_ROW_PX,
-            cells=_draw_cells(cohort, columns, weeks_left=len(cohorts) - 1 - position),
+            cells=_draw_cells(cohort, columns),
         )
         for position, cohort in enumerate(cohorts)
     )
@@ -121,17 +121,16 @@ def draw_heat_map(cohorts: tuple[RetentionCohort, ...], periods: int) -> HeatMap
     )
 
 
-def _draw_cells(cohort: RetentionCohort, columns: tuple[float, ...], weeks_left: int) -> tuple[HeatCell, ...]:
-    rates = cohort.retention_rates[1:]
+def _draw_cells(cohort: Cohort, columns: tuple[float, ...]) -> tuple[HeatCell, ...]:
     return tuple(
         HeatCell(
             left=left,
-            rate=rate,
-            level=min(int((rate or 0) * LEVELS), LEVELS - 1),
-            opacity=round(0.05 + 0.95 * (rate or 0), 3),
-            is_newest_week=number == weeks_left,
+            rate=cell.retention_rate,
+            level=min(int((cell.retention_rate or 0) * LEVELS), LEVELS - 1),
+            opacity=round(0.05 + 0.95 * (cell.retention_rate or 0), 3),
+            is_finished=cell.is_finished,
         )
-        for number, (left, rate) in enumerate(zip(columns, rates, strict=False), start=1)
+        for left, cell in zip(columns, cohort.cells[1:], strict=False)
     )
 
 

@@ -14,6 +14,7 @@ from api.board.charts import draw_heat_map, draw_path
 from api.board.formats import Formats
 from api.board.reading import BoardNumbers, read_numbers
 from api.board.texts import TEXTS, Language, choose_language, stage_label
+from api.board.triangle import cohorts_of
 from api.routes.endpoints import ServerParts
 from api.settings import Settings
 
@@ -78,6 +79,7 @@ def render_page(settings: Settings, numbers: BoardNumbers, language: Language, l
         collector_url=collector_url(settings),
         first_event=first_event_command(settings),
         max_cohorts=MAX_COHORTS,
+        cohorts_of=cohorts_of,
         draw_path=draw_path,
         draw_heat_map=draw_heat_map,
     )

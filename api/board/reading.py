@@ -4,18 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from api.routes.endpoints import ServerParts, calendar_of
 from api.routes.questions import answer_project_path
-from models.asking import Answer
+from models.asking import Answer, ask
 from models.errors import QuestionError
-from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
+from models.retention import KIND as RETENTION
+from models.retention import RetentionQuestion
 from warehouse.errors import BadSql, QueryTimeout
 from warehouse.snapshot import DuckDBSnapshot
 
-RETENTION_QUESTION = RetentionQuestion(unit="week", periods=8, mode="first_time")
-Said = TypeVar("Said")
+RETENTION_QUESTION = RetentionQuestion(interval="week", periods=8, mode="first_time")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class BoardNumbers:
     """Messages that arrived, by outcome as in the view `arrivals`: event, call, duplicate, rejected."""
     persons: Answer | Unanswered
     accounts: Answer | Unanswered
-    retention: RetentionAnswer | Unanswered
+    retention: Answer | Unanswered
 
 
 def read_numbers(server: ServerParts) -> BoardNumbers:
@@ -49,13 +48,13 @@ def read_numbers(server: ServerParts) -> BoardNumbers:
             message_counts=_message_counts(snapshot),
             persons=_answered(lambda: answer_project_path("person", settings, calendar, snapshot)),
             accounts=_answered(lambda: answer_project_path("account", settings, calendar, snapshot)),
-            retention=_answered(lambda: answer_retention(RETENTION_QUESTION, calendar, snapshot)),
+            retention=_answered(lambda: ask(RETENTION, RETENTION_QUESTION, snapshot, calendar)),
         )
 
 
-def _answered(ask: Callable[[], Said]) -> Said | Unanswered:
+def _answered(answer: Callable[[], Answer]) -> Answer | Unanswered:
     try:
-        return ask()
+        return answer()
     except (QuestionError, BadSql, QueryTimeout) as error:
         return Unanswered(str(error))
 

@@ -65,37 +65,41 @@ def funnel(
 
 @commands.command()
 def retention(
-    unit: Annotated[Literal["day", "week", "month"], typer.Option("--unit", help="Length of a period.")] = "week",
+    interval: Annotated[
+        Literal["hour", "day", "week", "month", "quarter", "year"],
+        typer.Option("--interval", help="Length of a period."),
+    ] = "week",
     periods: Annotated[int, typer.Option("--periods", help="Periods after the first.")] = 8,
     start: Annotated[str | None, typer.Option("--start", help="Event that starts; any event by default.")] = None,
     returning: Annotated[
         str | None, typer.Option("--returning", help="Event that returns; any event by default.")
     ] = None,
     mode: Annotated[
-        Literal["recurring", "first_time"],
+        Literal["recurring", "first_time", "first_ever"],
         typer.Option("--mode", help="In every period with a start event, or only the first ever."),
     ] = "first_time",
     by: By = "person",
     account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
+    people: PeopleOf = None,
+    only_sql: OnlySql = False,
     known_at: KnownAt = None,
     happened_at: HappenedAt = None,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Who comes back, by the period they started in."""
-    from api.printing import terminal
-
     question = {
-        "start": {"event": start},
-        "returning": {"event": returning},
-        "unit": unit,
+        "start": {"any_of": [{"event": start}]},
+        "returning": {"any_of": [{"event": returning}]},
+        "interval": interval,
         "periods": periods,
         "mode": mode,
         "by": by,
         "account_type": account_type,
     }
-    events = [event for event in (start, returning) if event is not None]
-    _answer("retention", question, (known_at, happened_at), data, as_json, terminal.print_retention, events)
+    ask_question(
+        "retention", question, data, Showing("json" if as_json else "table", people, only_sql, known_at, happened_at)
+    )
 
 
 @commands.command("sales-path")

@@ -47,7 +47,7 @@ def print_report(out: Console, settings: Settings, ask: Ask, corrections: list[P
         terminal.print_sales_path(out, ask("POST", project_path(settings, "sales-path"), {"by": by}).json())
     of_families = ask("POST", project_path(settings, "sales-path"), {"by": "account", "account_type": "family"}).json()
     terminal.print_sales_path(out, of_families, title="Sales path by family")
-    question = {"unit": "week", "periods": RETENTION_WEEKS, "mode": "first_time"}
+    question = {"interval": "week", "periods": RETENTION_WEEKS, "mode": "first_time"}
     terminal.print_retention(out, ask("POST", project_path(settings, "retention"), question).json())
 
 

@@ -17,7 +17,10 @@ from models.questions import QuestionKind
 
 Json = dict[str, Any]
 
-_OWN_TABLES: dict[str, Callable[[Console, Json], None]] = {"sales-path": terminal.print_sales_path}
+_OWN_TABLES: dict[str, Callable[[Console, Json], None]] = {
+    "retention": terminal.print_retention,
+    "sales-path": terminal.print_sales_path,
+}
 _MIDNIGHT = "T00:00:00"
 
 

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -172,11 +174,13 @@ def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> No
     shown = min(question["periods"], max(1, (out.width - 20) // 8))
     later = [f"+{n}" for n in range(1, shown + 1)]
     mode = question["mode"].replace("_", " ")
-    title = title or f"Retention by {question['unit']} ({mode}): who came back n {question['unit']}s later"
+    unit = question["interval"]
+    title = title or f"Retention by {unit} ({mode}): who came back n {unit}s later"
     table = new_table("cohort", "size", *later, title=title, right=("size", *later), unbroken=("cohort",))
-    for cohort in answer["cohorts"]:
-        rates = [share_text(rate) for rate in cohort["retention_rates"][1 : shown + 1]]
-        table.add_row(cohort["cohort_date"], f"{cohort['cohort_size']:,}", *rates)
+    for start, cells in groupby(answer["rows"], itemgetter("cohort_start")):
+        cohort, *later_cells = cells
+        rates = [share_text(cell["retention_rate"]) for cell in later_cells[:shown]]
+        table.add_row(start.removesuffix("T00:00:00").replace("T", " "), f"{cohort['cohort_size']:,}", *rates)
     print_table(out, table)
     if shown < question["periods"]:
         out.print(f"{shown} of {question['periods']} periods fit here; --json has all", style="dim", highlight=False)

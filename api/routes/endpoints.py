@@ -26,7 +26,6 @@ from models.calendar import Calendar
 from models.errors import QuestionError
 from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
 from models.keeping import KeptAnswers
-from models.retention import RetentionAnswer, RetentionQuestion, answer_retention
 from warehouse.errors import BadSql, CannotAct, NoSuchPerson, QueryTimeout, WarehouseError
 from warehouse.one_id.worlds import World
 from warehouse.refresh import RefreshReport
@@ -152,12 +151,6 @@ def _questions(server: ServerParts) -> APIRouter:
         """How many go from step to step within a window."""
         with snapshot(world) as found:
             return answer_funnel(question, calendar, found)
-
-    @router.post("/retention")
-    def retention(question: RetentionQuestion, world: AskedWorld = None) -> RetentionAnswer:
-        """Who comes back, by cohort and period."""
-        with snapshot(world) as found:
-            return answer_retention(question, calendar, found)
 
     @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)
     def sql(request: SqlRequest, http: Request, world: AskedWorld = None) -> Response:

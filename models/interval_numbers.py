@@ -1,0 +1,104 @@
+"""Intervals of the calendar by number, so that the steps between them are plain arithmetic, also in SQL.
+
+Number 0 holds Monday 0001-01-01, so that the numbers of events are positive. Intervals are local: a day of 23 hours is
+one day, and the hour that comes twice when clocks go back is one hour.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlglot import exp
+
+from models.calendar import Calendar, Interval, Period
+from models.sql import fragment, literal, local_time, select
+
+_NUMBERS = {
+    "day": "date_diff('day', timestamp '0001-01-01', $local)",
+    "week": "(date_diff('day', timestamp '0001-01-01', $local) + $days_before_monday) // 7",
+    "quarter": "date_diff('month', timestamp '0001-01-01', $local) // 3",
+}
+_OTHER_NUMBERS = "date_diff($interval, timestamp '0001-01-01', $local)"
+_STARTS = {
+    "minute": "timestamp '0001-01-01' + to_minutes($number)",
+    "hour": "timestamp '0001-01-01' + to_hours($number)",
+    "day": "timestamp '0001-01-01' + to_days(cast($number as integer))",
+    "week": "timestamp '0001-01-01' + to_days(cast($number as integer) * 7 - $days_before_monday)",
+    "month": "timestamp '0001-01-01' + to_months(cast($number as integer))",
+    "quarter": "timestamp '0001-01-01' + to_months(cast($number as integer) * 3)",
+    "year": "timestamp '0001-01-01' + to_years(cast($number as integer))",
+}
+
+_BOUNDS = """
+select
+    $first as first_interval,
+    $last as last_interval,
+    newest.newest_at
+from (select max(event_at) as newest_at from events) as newest
+"""
+
+
+def interval_number(moment: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The number of the interval that holds a UTC timestamp."""
+    return _number_of_local(local_time(moment, calendar), interval, calendar)
+
+
+def number_of_moment(moment: datetime, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The number of the interval that holds a known moment; see `Calendar.to_utc`."""
+    return _number_of_local(literal(calendar.interval_start(moment, interval)), interval, calendar)
+
+
+def interval_at(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The local time, without a zone, at which the interval of that number starts."""
+    parts = _week_parts(interval, calendar)
+    return fragment(_STARTS[interval], number=number, **parts)
+
+
+def interval_at_utc(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The UTC timestamp at which the interval of that number starts."""
+    local, zone = exp.paren(interval_at(number, interval, calendar)), literal(calendar.timezone)
+    if calendar.timezone == "UTC":
+        return local
+    return fragment("($local at time zone $zone) at time zone 'UTC'", local=local, zone=zone)
+
+
+def whole_intervals(period: Period, interval: Interval, calendar: Calendar) -> Period:
+    """The period widened to the whole intervals it touches; raises QuestionError when it is empty."""
+    period.bounds_utc(calendar)
+    start = calendar.interval_start(period.start, interval) if period.start else None
+    last = last_moment(period)
+    return Period(start, calendar.next_interval_start(last, interval) if last else None)
+
+
+def last_moment(period: Period) -> datetime | None:
+    """The last moment inside the period; None where it has no end."""
+    return period.end - timedelta(microseconds=1) if period.end else None
+
+
+def interval_bounds(period: Period, interval: Interval, calendar: Calendar, oldest: str) -> exp.Select:
+    """One row: the numbers of the first and the last interval asked about, and the time of the newest event.
+
+    Where the period has no start, `oldest` (SQL for a number) is the first interval; without an end, the last is the
+    one that holds the newest event of any name.
+    """
+    last = last_moment(period)
+    newest = interval_number(exp.column("newest_at", table="newest"), interval, calendar)
+    return select(
+        _BOUNDS,
+        first=number_of_moment(period.start, interval, calendar) if period.start else fragment(oldest),
+        last=number_of_moment(last, interval, calendar) if last else newest,
+    )
+
+
+def is_finished(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """True where the events of a table `bounds` reach past the interval of that number."""
+    next_start = interval_at_utc(fragment("$number + 1", number=number), interval, calendar)
+    return fragment("coalesce($next_start <= bounds.newest_at, false)", next_start=next_start)
+
+
+def _number_of_local(local: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    if interval in _NUMBERS:
+        return fragment(_NUMBERS[interval], local=local, **_week_parts(interval, calendar))
+    return fragment(_OTHER_NUMBERS, interval=interval, local=local)
+
+
+def _week_parts(interval: Interval, calendar: Calendar) -> dict[str, exp.Expr]:
+    return {"days_before_monday": literal(int(calendar.week_start == "sunday"))} if interval == "week" else {}

@@ -1,0 +1,141 @@
+"""Intervals, periods and groups read event by event in plain Python, for the oracles that count by interval."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from models.breakdown import Breakdown
+from models.calendar import Calendar, Interval, Period
+from models.questions import Question
+from tests.filter_oracle import passes, text_of, value_of
+from tests.worlds import Carried, StoryEvent
+
+Group = tuple[str, ...]
+OTHER: Group = ("the rest",)
+"""Stands for the groups beyond the limit, which answers show as null."""
+
+
+def start_of(moment: datetime, interval: Interval, calendar: Calendar) -> datetime:
+    """The local start of the interval that holds an instant."""
+    local = moment.astimezone(ZoneInfo(calendar.timezone)).replace(tzinfo=None, second=0, microsecond=0)
+    if interval == "minute":
+        return local
+    local = local.replace(minute=0)
+    if interval == "hour":
+        return local
+    local = local.replace(hour=0)
+    first_weekday = {"monday": 0, "sunday": 6}[calendar.week_start]
+    while interval == "week" and local.weekday() != first_weekday:
+        local -= timedelta(days=1)
+    while interval in ("month", "quarter", "year") and local.day != 1:
+        local -= timedelta(days=1)
+    first_months = {"quarter": (1, 4, 7, 10), "year": (1,)}.get(interval)
+    while first_months and local.month not in first_months:
+        local = (local - timedelta(days=1)).replace(day=1)
+    return local
+
+
+def next_start(start: datetime, interval: Interval) -> datetime:
+    """The local start of the next interval, found by walking until one begins."""
+    if interval in ("minute", "hour"):
+        return start + (timedelta(minutes=1) if interval == "minute" else timedelta(hours=1))
+    if interval in ("day", "week"):
+        return start + timedelta(days=1 if interval == "day" else 7)
+    months = {"month": 1, "quarter": 3, "year": 12}[interval]
+    for _ in range(months):
+        start = (start + timedelta(days=31)).replace(day=1)
+    return start
+
+
+def starts_between(first: datetime, last: datetime, interval: Interval) -> list[datetime]:
+    """All starts from the first to the last, both included."""
+    starts = []
+    while first <= last:
+        starts.append(first)
+        first = next_start(first, interval)
+    return starts
+
+
+def instant(local: datetime, calendar: Calendar) -> datetime:
+    """A local time as an instant; aware ones stay what they are."""
+    return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(calendar.timezone))
+
+
+def bounds(
+    period: Period, interval: Interval, calendar: Calendar, oldest: datetime | None, newest: datetime | None
+) -> tuple[datetime, datetime] | None:
+    """The first and the last interval asked about; None where nothing says them."""
+    first = start_of(instant(period.start, calendar), interval, calendar) if period.start else oldest
+    last_instant = instant(period.end, calendar) - timedelta(microseconds=1) if period.end else newest
+    if first is None or last_instant is None:
+        return None
+    return first, start_of(last_instant, interval, calendar)
+
+
+def newest_at(events: Sequence[StoryEvent]) -> datetime | None:
+    """The time of the newest event of any name."""
+    return max((event.at for event in events), default=None)
+
+
+def is_over(start: datetime, interval: Interval, calendar: Calendar, events: Sequence[StoryEvent]) -> bool:
+    """Whether an event came after the interval that starts there."""
+    newest = newest_at(events)
+    return newest is not None and instant(next_start(start, interval), calendar) <= newest
+
+
+def is_inside(period: Period, calendar: Calendar, event: StoryEvent) -> bool:
+    """Whether the period holds the event."""
+    is_late_enough = period.start is None or event.at >= instant(period.start, calendar)
+    return is_late_enough and (period.end is None or event.at < instant(period.end, calendar))
+
+
+def in_order(question: Question, events: Sequence[StoryEvent], carried: Carried | None = None) -> list[StoryEvent]:
+    """The events of any time that have a subject and pass the question's filters, in their order."""
+    seen = [
+        event
+        for event in events
+        if subject_of(question, event) and all(passes(each, event, carried) for each in question.where)
+    ]
+    return sorted(seen, key=lambda event: event.at)  # keeps the order of the story among equal times
+
+
+def subject_of(question: Question, event: StoryEvent) -> str:
+    """Whose event it is; "" where nobody's."""
+    if question.by == "property":
+        found = {name.lower(): value for name, value in event.properties.items()}.get(str(question.by_property).lower())
+        return "" if found is None else text_of(found)
+    return {"person": event.person, "account": event.account or "", "distinct_id": event.sent_as or event.person}[
+        question.by
+    ]
+
+
+def groups_of(
+    breakdown: Breakdown | None, events: Iterable[StoryEvent], sizing: Iterable[tuple[str, StoryEvent]]
+) -> dict[int, Group]:
+    """The group of each event by its identity; `sizing` are the subjects and events that say how large groups are."""
+    if breakdown is None:
+        return {id(event): () for event in events}
+    found = {id(event): _group_of(breakdown, event) for event in events}
+    if breakdown.limit is None:
+        return found
+    subjects: dict[Group, set[str]] = {group: set() for group in found.values()}
+    for subject, event in sizing:
+        subjects[found[id(event)]].add(subject)
+    ranked = sorted((group for group, members in subjects.items() if members), key=lambda g: (-len(subjects[g]), g))
+    kept = ranked[: breakdown.limit]
+    return {event: group if group in kept else OTHER for event, group in found.items()}
+
+
+def group_sort_key(group: Group) -> tuple[bool, Group]:
+    """The rest stands last."""
+    return group == OTHER, group
+
+
+def shown(group: Group) -> list[str] | None:
+    """The group as an answer has it."""
+    return None if group == OTHER else list(group)
+
+
+def _group_of(breakdown: Breakdown, event: StoryEvent) -> Group:
+    values = [value_of(each, event, Carried()) for each in breakdown.by]
+    return tuple("" if value is None else text_of(value) for value in values)
