@@ -1,11 +1,11 @@
 """The SQL files: read by name, with their parameters bound as literals where DuckDB binds none (in views)."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 
-import sqlglot
-from sqlglot import exp
+from sqlglot import Dialect, TokenType, exp
 
 _FIRST_VIEWS = ("views/property_history", "views/property_values")
 
@@ -44,13 +44,20 @@ def view_name(name: str) -> str:
 
 def with_literals(statement: str, parameters: dict[str, str]) -> str:
     """`statement` with each `$name` of `parameters` replaced by a text literal."""
-    if not any(f"${name}" in statement for name in parameters):
-        return statement
-    tree = sqlglot.parse_one(statement, dialect="duckdb")
+    texts, names = _around_parameters(statement)
+    values = [
+        exp.Literal.string(parameters[name]).sql("duckdb") if name in parameters else f"${name}" for name in names
+    ]
+    return texts[0] + "".join(value + text for value, text in zip(values, texts[1:], strict=True))
 
-    def literal(node: exp.Expression) -> exp.Expression:
-        if isinstance(node, exp.Parameter | exp.Placeholder) and node.name in parameters:
-            return exp.Literal.string(parameters[node.name])
-        return node
 
-    return tree.transform(literal).sql(dialect="duckdb")
+@lru_cache(maxsize=256)
+def _around_parameters(statement: str) -> tuple[list[str], list[str]]:
+    """The texts before, between and after the parameters of a statement, and the parameters' names."""
+    texts, names, end = list[str](), list[str](), 0
+    for sign, name in pairwise(Dialect.get_or_raise("duckdb").tokenize(statement)):
+        if sign.token_type is TokenType.PARAMETER and name.start == sign.end + 1:
+            texts.append(statement[end : sign.start])
+            names.append(name.text)
+            end = name.end + 1
+    return [*texts, statement[end:]], names
