@@ -16,7 +16,7 @@ from models.questions import Question
 from models.sequences.pattern import parse_pattern
 
 MAX_CONDITIONS = 32
-MAX_WINDOW_S = 100 * 366 * 86_400.0
+LONGEST_WINDOW_S = 1000 * 366 * 86_400.0  # more makes no difference, and leaves what an interval can hold
 
 WindowFunnelMode = Literal[
     "strict_increase",
@@ -72,13 +72,18 @@ class WindowFunnel(SequenceQuestion):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (math.isfinite(self.window_s) and 0 < self.window_s <= MAX_WINDOW_S):
-            raise QuestionError(f"window_s is {self.window_s}: give seconds above 0, at most a hundred years.")
+        if not (math.isfinite(self.window_s) and self.window_s > 0):
+            raise QuestionError(f"window_s is {self.window_s}: give seconds above 0.")
         for mode in self.modes:
             require_choice("mode", mode, get_args(WindowFunnelMode))
             needed = _NEEDED_BY.get(mode)
             if needed is not None and needed not in self.modes:
                 raise QuestionError(f"The mode {mode!r} changes what {needed!r} means: ask for both, or for neither.")
+
+    @property
+    def longest_s(self) -> float:
+        """The window in seconds, as an interval of SQL can hold it."""
+        return min(self.window_s, LONGEST_WINDOW_S)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def build(question: WindowFunnel, scope: Scope) -> Statement:
     rows = SequenceRows(question, SeenEvents(question, scope))
     ctes = {**rows.ctes(), "met_rows": select(_MET_ROWS, meets_any=rows.meets_any)}
     if "strict_once" in question.modes and "strict_increase" not in question.modes:
-        ctes |= serving_once_ctes(len(rows.flags), question.window_s)
+        ctes |= serving_once_ctes(len(rows.flags), question.longest_s)
     else:
         ctes |= _reached_ctes(rows, question)
     reached = [name for name in ctes if name.startswith("reached_")]
@@ -76,7 +76,7 @@ def _reached_ctes(rows: SequenceRows, question: WindowFunnel) -> dict[str, exp.Q
     for level, flag in enumerate(rows.flags[1:], start=2):
         tables = {"reached_previous": f"reached_{level - 1}"}
         is_met = exp.column(flag.name, table="met")
-        ctes[f"reached_{level}"] = select(text, tables, is_met=is_met, window=question.window_s)
+        ctes[f"reached_{level}"] = select(text, tables, is_met=is_met, window=question.longest_s)
     return ctes
 
 
