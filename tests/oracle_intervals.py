@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Interval, Period
 from models.questions import Question
-from tests.filter_oracle import passes, text_of, value_of
+from tests import oracle_periods
+from tests.oracle_periods import Group
 from tests.worlds import Carried, StoryEvent
 
-Group = tuple[str, ...]
 OTHER: Group = ("the rest",)
 """Stands for the groups beyond the limit, which answers show as null."""
 
@@ -83,30 +83,15 @@ def is_over(start: datetime, interval: Interval, calendar: Calendar, events: Seq
     return newest is not None and instant(next_start(start, interval), calendar) <= newest
 
 
-def is_inside(period: Period, calendar: Calendar, event: StoryEvent) -> bool:
-    """Whether the period holds the event."""
-    is_late_enough = period.start is None or event.at >= instant(period.start, calendar)
-    return is_late_enough and (period.end is None or event.at < instant(period.end, calendar))
-
-
 def in_order(question: Question, events: Sequence[StoryEvent], carried: Carried | None = None) -> list[StoryEvent]:
     """The events of any time that have a subject and pass the question's filters, in their order."""
-    seen = [
-        event
-        for event in events
-        if subject_of(question, event) and all(passes(each, event, carried) for each in question.where)
-    ]
+    seen = [event for event in events if oracle_periods.exists(event, question, carried)]
     return sorted(seen, key=lambda event: event.at)  # keeps the order of the story among equal times
 
 
 def subject_of(question: Question, event: StoryEvent) -> str:
     """Whose event it is; "" where nobody's."""
-    if question.by == "property":
-        found = {name.lower(): value for name, value in event.properties.items()}.get(str(question.by_property).lower())
-        return "" if found is None else text_of(found)
-    return {"person": event.person, "account": event.account or "", "distinct_id": event.sent_as or event.person}[
-        question.by
-    ]
+    return oracle_periods.subject_of(event, question) or ""
 
 
 def groups_of(
@@ -115,7 +100,7 @@ def groups_of(
     """The group of each event by its identity; `sizing` are the subjects and events that say how large groups are."""
     if breakdown is None:
         return {id(event): () for event in events}
-    found = {id(event): _group_of(breakdown, event) for event in events}
+    found = {id(event): oracle_periods.group_of(event, breakdown) for event in events}
     if breakdown.limit is None:
         return found
     subjects: dict[Group, set[str]] = {group: set() for group in found.values()}
@@ -134,8 +119,3 @@ def group_sort_key(group: Group) -> tuple[bool, Group]:
 def shown(group: Group) -> list[str] | None:
     """The group as an answer has it."""
     return None if group == OTHER else list(group)
-
-
-def _group_of(breakdown: Breakdown, event: StoryEvent) -> Group:
-    values = [value_of(each, event, Carried()) for each in breakdown.by]
-    return tuple("" if value is None else text_of(value) for value in values)

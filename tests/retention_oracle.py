@@ -11,7 +11,6 @@ from models.retention import RetentionQuestion
 from tests.filter_oracle import matches, value_of
 from tests.oracle_intervals import (
     OTHER,
-    Group,
     bounds,
     group_sort_key,
     groups_of,
@@ -25,6 +24,7 @@ from tests.oracle_intervals import (
     starts_between,
     subject_of,
 )
+from tests.oracle_periods import Group
 from tests.worlds import Carried, StoryEvent
 
 PERIOD = {"hour": timedelta(hours=1), "day": timedelta(hours=24), "week": timedelta(hours=168)}
