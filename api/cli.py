@@ -6,14 +6,27 @@ from typing import Annotated
 
 import typer
 
-from api.commands import account, asking, identity, paths, person, plan, questions, replay, services, tail, upkeep
+from api.commands import (
+    account,
+    asking,
+    cohorts,
+    identity,
+    paths,
+    person,
+    plan,
+    questions,
+    replay,
+    services,
+    tail,
+    upkeep,
+)
 from api.commands.common import one_sentence
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path."
 )
 # In the order in which `onepath --help` lists them.
-for module in (services, tail, asking, questions, paths, plan, account, identity, upkeep, replay, person):
+for module in (services, tail, asking, questions, cohorts, paths, plan, account, identity, upkeep, replay, person):
     app.add_typer(module.commands)
 
 

@@ -1,4 +1,4 @@
-"""Commands that ask: SQL, funnel, retention and the sales path."""
+"""Commands that ask: SQL, funnel and the sales path."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,45 +61,6 @@ def funnel(
         "breakdown": breakdown,
     }
     _answer("funnel", question, (known_at, happened_at), data, as_json, terminal.print_funnel, events=steps)
-
-
-@commands.command()
-def retention(
-    interval: Annotated[
-        Literal["hour", "day", "week", "month", "quarter", "year"],
-        typer.Option("--interval", help="Length of a period."),
-    ] = "week",
-    periods: Annotated[int, typer.Option("--periods", help="Periods after the first.")] = 8,
-    start: Annotated[str | None, typer.Option("--start", help="Event that starts; any event by default.")] = None,
-    returning: Annotated[
-        str | None, typer.Option("--returning", help="Event that returns; any event by default.")
-    ] = None,
-    mode: Annotated[
-        Literal["recurring", "first_time", "first_ever"],
-        typer.Option("--mode", help="In every period with a start event, or only the first ever."),
-    ] = "first_time",
-    by: By = "person",
-    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
-    people: PeopleOf = None,
-    only_sql: OnlySql = False,
-    known_at: KnownAt = None,
-    happened_at: HappenedAt = None,
-    data: Data = None,
-    as_json: AsJson = False,
-) -> None:
-    """Who comes back, by the period they started in."""
-    question = {
-        "start": {"any_of": [{"event": start}]},
-        "returning": {"any_of": [{"event": returning}]},
-        "interval": interval,
-        "periods": periods,
-        "mode": mode,
-        "by": by,
-        "account_type": account_type,
-    }
-    ask_question(
-        "retention", question, data, Showing("json" if as_json else "table", people, only_sql, known_at, happened_at)
-    )
 
 
 @commands.command("sales-path")
