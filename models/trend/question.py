@@ -15,6 +15,7 @@ from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.intervals import require_intervals
 from models.matching import Step
+from models.parts import Part
 from models.questions import Question
 from models.trend.formula import formula_sql
 
@@ -78,7 +79,7 @@ class Series(Step):
 
 
 @dataclass(frozen=True)
-class Formula:
+class Formula(Part):
     """Arithmetic over the series, such as "B / A * 100": each goes by its name or by its letter, A for the first."""
 
     formula: str
@@ -91,7 +92,7 @@ class Formula:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Part):
     """The earlier period beside the one asked for: `count` times its own length or a calendar unit before it."""
 
     shift: ShiftUnit = "period"
