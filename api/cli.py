@@ -11,6 +11,7 @@ from api.commands import (
     asking,
     cohorts,
     identity,
+    over_time,
     paths,
     person,
     plan,
@@ -26,7 +27,21 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="One identity, one path."
 )
 # In the order in which `onepath --help` lists them.
-for module in (services, tail, asking, questions, cohorts, paths, plan, account, identity, upkeep, replay, person):
+for module in (
+    services,
+    tail,
+    asking,
+    questions,
+    over_time,
+    cohorts,
+    paths,
+    plan,
+    account,
+    identity,
+    upkeep,
+    replay,
+    person,
+):
     app.add_typer(module.commands)
 
 

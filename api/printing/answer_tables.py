@@ -94,5 +94,5 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
     return str(value).removesuffix(_MIDNIGHT).replace("T", " ") if name.endswith(("_start", "_at")) else str(value)
