@@ -57,7 +57,9 @@ HALF_HOUR_OF_SILENCE = SessionCut()
 def session_ctes(
     cut: SessionCut, rows: str, calendar: Calendar, previous: Iterable[str] = ()
 ) -> Mapping[str, exp.Query]:
-    """CTEs that end in session_events: the rows of the CTE `rows` with session_number, from 1 within each subject.
+    """CTEs that end in session_events: the rows of the CTE `rows` with session_number and event_number.
+
+    Both count from 1 within each subject; event_number is the order of the events.
 
     The rows have the flags of `cut`. Each column named in `previous` comes with previous_NAME, its value in the row
     before within the session; null in the first.
@@ -75,7 +77,7 @@ def session_ctes(
 
 
 _CUT_EVENTS = """
-select *, $begins as begins_session
+select *, $begins as begins_session, row_number() over in_order as event_number
 from rows_to_cut
 window in_order as (partition by subject_id order by event_at, log_order)
 """
@@ -85,7 +87,7 @@ select
     *,
     sum(cast(begins_session as int)) over (
         partition by subject_id
-        order by event_at, log_order
+        order by event_number
         rows between unbounded preceding and current row
     ) as session_number
 from cut_events

@@ -11,6 +11,8 @@ from models.calendar import Calendar
 from models.errors import QuestionError
 from models.filters import PropertyFilter
 from models.matching import Step
+from models.paths import KIND as PATHS
+from models.paths import PathNumber, Paths
 from models.questions import Question, QuestionKind
 from models.sequences import (
     KINDS,
@@ -31,6 +33,7 @@ from models.sequences import (
     WindowFunnelRow,
 )
 from models.sequences.questions import WindowFunnelMode
+from models.sessionizing import SessionCut
 from tests.examples import FACTOR
 from tests.sequence_streams import EVENTS, by_person, draw_conditions, draw_stream, met_by, results_of
 from tests.sequences_oracle import next_node, sequence_count, window_funnel
@@ -249,3 +252,16 @@ def test_the_people_are_as_many_as_every_number() -> None:
             of = kind.number(**{**named, "breakdown": tuple(row.breakdown)})
             people = ask_people(kind, questions[kind.name], of, snapshot, UTC_DAYS, absent="missing")
             assert people.count == row.subject_count, (kind.name, of)
+
+
+def test_who_reaches_the_second_level_has_a_path_between_the_two() -> None:
+    # One path per person, all events on it, no window and no ties: the two questions are one.
+    stream = draw_stream(Random("agreement"), 100, has_ties=False)
+    snapshot = stream.world()
+    funnel = WindowFunnel(conditions=(Step.of("visit"), Step.of("pay")), window_s=1_000_000)
+    between = Paths(start="visit", end="pay", session=SessionCut(gap_s=None))
+
+    reached = ask_people(WINDOW_FUNNEL, funnel, WindowFunnelNumber(2), snapshot, UTC_DAYS)
+    walked = ask_people(PATHS, between, PathNumber("node", 1, "visit"), snapshot, UTC_DAYS)
+    assert reached.subjects == walked.subjects
+    assert reached.count > 10

@@ -42,7 +42,7 @@ select
     lead(event_at) over in_order is null as is_last
 from session_events
 where node is distinct from previous_node
-window in_order as (partition by subject_id, session_number order by event_at, log_order)
+window in_order as (partition by subject_id, session_number order by event_number)
 """
 
 _STARTS = """

@@ -77,8 +77,8 @@ order by breakdown nulls last, interval_start
 _PEOPLE = "select subject_id, breakdown, interval_start, is_bounce from sessions"
 
 _GROUP_AT = {
-    "entry": "arg_min(own_group, (event_at, log_order))",
-    "exit": "arg_max(own_group, (event_at, log_order))",
+    "entry": "arg_min(own_group, event_number)",
+    "exit": "arg_max(own_group, event_number)",
 }
 
 
