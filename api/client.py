@@ -1,11 +1,10 @@
 """Asking from Python: a notebook or a script, with the same questions and the same answers as everywhere.
 
 from api.client import Project
-from models.funnel import FunnelQuestion
-from models.matching import Step
+from models.funnel import FunnelQuestion, FunnelStep
 
 with Project("onepath-data") as project:
-    frame = project.ask(FunnelQuestion((Step.of("TrialStarted"), Step.of("OrderPaid"))))
+    frame = project.ask(FunnelQuestion((FunnelStep.of("TrialStarted"), FunnelStep.of("OrderPaid"))))
 """
 
 from contextlib import ExitStack

@@ -27,9 +27,9 @@ from bench.linked import (
 )
 from bench.timing import out, show
 from ingest.settings import DecodeSettings
+from models.asking import Answer, ask
 from models.calendar import Calendar
-from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
-from models.matching import Step
+from models.funnel import FUNNEL, FunnelQuestion, FunnelStep
 from warehouse.batch import DecodedBatch
 from warehouse.frames import registered
 from warehouse.load import Loader
@@ -147,7 +147,7 @@ select
     1 as load_id,
 from range($events) as numbers (number)
 """
-STEPS = tuple(Step.of(f"Event{number}") for number in range(5))
+STEPS = tuple(FunnelStep.of(f"Event{number}") for number in range(5))
 
 
 def show_funnel(sizes: Sizes) -> None:
@@ -170,13 +170,13 @@ def show_funnel(sizes: Sizes) -> None:
     out.print(f"the merges took {merging_s:.1f} s, {sizes.merges / merging_s:,.0f} a second", highlight=False)
 
 
-def funnel_s(warehouse: Warehouse, rounds: int) -> tuple[float, FunnelAnswer]:
+def funnel_s(warehouse: Warehouse, rounds: int) -> tuple[float, Answer]:
     """The median seconds of the funnel, each on a snapshot of its own, after one to warm up."""
     taken = list[float]()
     for _ in range(rounds + 1):
         with warehouse.snapshot(timeout_s=600) as snapshot:
             began = time.perf_counter()
-            answer = answer_funnel(FunnelQuestion(steps=STEPS), Calendar(), snapshot)
+            answer = ask(FUNNEL, FunnelQuestion(STEPS), snapshot, Calendar())
             taken.append(time.perf_counter() - began)
     return median(taken[1:]), answer
 
@@ -193,5 +193,6 @@ def merge(warehouse: Warehouse, folder: Path, count: int) -> float:
     return taken
 
 
-def _entered(answer: FunnelAnswer) -> int:
-    return answer.groups[0].steps[0].count
+def _entered(answer: Answer) -> int:
+    entered: int = answer.rows[0].count
+    return entered

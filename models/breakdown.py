@@ -56,7 +56,7 @@ def group_of_event(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
 
 def has_value(group: exp.Expr) -> exp.Expr:
     """True where at least one part of a group is not empty."""
-    return fragment("array_to_string($group, '') <> ''", group=group)
+    return fragment("length(array_to_string($group, '')) > 0", group=group)
 
 
 def kept_groups(sized_groups: str, limit: int) -> exp.Select:

@@ -33,7 +33,8 @@ _ACCOUNTS_OF_TYPE = "select event_id, account_id from account_events where accou
 class Columns:
     """The properties of events, found by name in whatever case it is written, and those of persons and accounts.
 
-    `own_account_type` is the type whose accounts stand in the column account_id of the events asked.
+    `own_account_type` is the type whose accounts stand in the column account_id of the events asked. `prefix` keeps the
+    CTEs apart where one statement joins to those of several `Columns`.
     """
 
     def __init__(
@@ -42,10 +43,12 @@ class Columns:
         *,
         absent: Absent = "refuse",
         own_account_type: str = DEFAULT_ACCOUNT_TYPE,
+        prefix: str = "",
     ) -> None:
         self._by_name = {known.name.lower(): known for known in properties}
         self._absent = absent
         self._own_account_type = own_account_type
+        self._prefix = prefix
         self._joined: dict[TargetProperty, str] = {}
         self._account_joins: dict[str, str] = {}
 
@@ -109,9 +112,9 @@ class Columns:
     def _of_target(self, reference: PropertyOf) -> exp.Expr:
         target = "person" if reference.of == "person" else reference.account_type
         if target not in ("person", self._own_account_type):
-            self._account_joins.setdefault(target, f"accounts_{len(self._account_joins) + 1}")
+            self._account_joins.setdefault(target, f"{self._prefix}accounts_{len(self._account_joins) + 1}")
         wanted = TargetProperty(target, reference.property, "text", reference.as_of)
-        return property_value(self._joined.setdefault(wanted, f"property_{len(self._joined) + 1}"))
+        return property_value(self._joined.setdefault(wanted, f"{self._prefix}property_{len(self._joined) + 1}"))
 
 
 def _reference(wanted: PropertyOf | str) -> PropertyOf:

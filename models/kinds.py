@@ -4,6 +4,7 @@ from typing import Any
 
 from models import (
     distribution,
+    funnel,
     interval,
     lifecycle,
     paths,
@@ -27,6 +28,9 @@ KINDS: tuple[QuestionKind[Any], ...] = (
     paths.KIND,
     sessions.KIND,
     *sequences.KINDS,
+    funnel.FUNNEL,
+    funnel.FUNNEL_TREND,
+    funnel.TIME_TO_CONVERT,
     sales_path.KIND,
 )
 KIND_OF = {kind.name: kind for kind in KINDS}

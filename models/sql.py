@@ -72,10 +72,16 @@ def any_of(conditions: Iterable[exp.Expr]) -> exp.Expr:
 
 def render(ctes: Mapping[str, exp.Query], final: exp.Select, materialized: Iterable[str] = ()) -> str:
     """One statement: the CTEs in their order, those read more than once materialized, then the final select."""
-    kept = set(materialized)
+    kept, is_recursive = set(materialized), any(_reads(query, name) for name, query in ctes.items())
     for name, query in ctes.items():
-        final = final.with_(name, as_=query, materialized=True if name in kept else None, copy=False)
+        materialize = True if name in kept else None
+        final = final.with_(name, as_=query, materialized=materialize, recursive=is_recursive, copy=False)
     return final.sql(dialect=DIALECT, pretty=True, normalize_functions="lower", copy=False)
+
+
+def _reads(query: exp.Query, name: str) -> bool:
+    """Whether a CTE reads itself: only a union can."""
+    return isinstance(query, exp.SetOperation) and any(table.name == name for table in query.find_all(exp.Table))
 
 
 def period_conditions(period: Period, calendar: Calendar) -> list[exp.Expr]:

@@ -3,20 +3,18 @@
 They read the stories themselves and share nothing with the SQL but the form of questions and answers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from statistics import median
 from zoneinfo import ZoneInfo
 
 from models.calendar import Calendar, Period
-from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep
 from models.sales_path import SalesPathQuestion, SalesPathRow
 from models.subjects import SubjectKind
-from tests.filter_oracle import matches, text_of
+from tests.filter_oracle import matches
 from tests.worlds import StoryEvent
 
 Stories = dict[str, list[StoryEvent]]
-Attempt = list[StoryEvent]
 
 
 def _is_inside(period: Period, calendar: Calendar, event: StoryEvent) -> bool:
@@ -43,91 +41,6 @@ def _microseconds(later: datetime, earlier: datetime) -> int:
 
 def _rate(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-# Funnel
-
-
-def funnel_oracle(
-    question: FunnelQuestion, calendar: Calendar, events: Sequence[StoryEvent]
-) -> tuple[FunnelGroup, ...]:
-    """Every attempt of every subject is walked; the deepest speaks."""
-    inside = [event for event in events if _is_inside(question.period, calendar, event)]
-    speaking_of: dict[str | None, list[Attempt]] = {} if question.breakdown else {None: []}
-    for story in _stories(inside, question.by).values():
-        attempts = list(_attempts(question, story))
-        if attempts:
-            speaking = min(attempts, key=lambda attempt: (-len(attempt), attempt[-1].at, -attempt[0].at.timestamp()))
-            speaking_of.setdefault(_first_touch(question, story), []).append(speaking)
-    groups = _limited(sorted(speaking_of.items(), key=_size_then_name), question.breakdown_limit)
-    return tuple(FunnelGroup(value, _funnel_steps(question, attempts)) for value, attempts in groups)
-
-
-def _attempts(question: FunnelQuestion, story: list[StoryEvent]) -> Iterator[Attempt]:
-    for start in story:
-        if matches(question.steps[0].any_of, start):
-            yield _best_walk(question, story, [start])
-
-
-def _best_walk(question: FunnelQuestion, story: list[StoryEvent], walked: Attempt) -> Attempt:
-    """The walk continued: the earliest usable event each time, and every choice among equal times tried."""
-    if len(walked) == len(question.steps):
-        return walked
-    deadline = walked[0].at + timedelta(seconds=question.conversion_window_s)
-    usable = [
-        event
-        for event in story
-        if matches(question.steps[len(walked)].any_of, event)
-        and walked[-1].at <= event.at <= deadline
-        and not any(event is used for used in walked)
-    ]
-    earliest = [event for event in usable if event.at == usable[0].at]
-    walks = [walked, *(_best_walk(question, story, [*walked, event]) for event in earliest)]
-    return min(walks, key=lambda walk: (-len(walk), walk[-1].at))
-
-
-def _first_touch(question: FunnelQuestion, story: list[StoryEvent]) -> str | None:
-    if question.breakdown is None:
-        return None
-    touching = [event for event in story if any(matches(step.any_of, event) for step in question.steps)]
-    values = [text_of(event.properties.get(question.breakdown, "")) for event in touching]
-    return next((value for value in values if value), "")
-
-
-def _size_then_name(group: tuple[str | None, list[Attempt]]) -> tuple[int, str]:
-    return -len(group[1]), group[0] or ""
-
-
-def _limited(
-    groups: list[tuple[str | None, list[Attempt]]], limit: int | None
-) -> list[tuple[str | None, list[Attempt]]]:
-    if limit is None or len(groups) <= limit:
-        return groups
-    others = [attempt for _, attempts in groups[limit:] for attempt in attempts]
-    return sorted([*groups[:limit], ("Other", others)], key=_size_then_name)
-
-
-def _funnel_steps(question: FunnelQuestion, attempts: list[Attempt]) -> tuple[FunnelStep, ...]:
-    counts = [sum(len(attempt) > position for attempt in attempts) for position in range(len(question.steps))]
-    steps = []
-    for position, step in enumerate(question.steps):
-        times = [
-            _microseconds(attempt[position].at, attempt[position - 1].at)
-            for attempt in attempts
-            if 0 < position < len(attempt)
-        ]
-        steps.append(
-            FunnelStep(
-                step_index=position + 1,
-                step_name=step.label,
-                count=counts[position],
-                conversion_rate=_rate(counts[position], counts[0]),
-                step_conversion_rate=_rate(counts[position], counts[position - 1]) if position else None,
-                median_time_from_previous_s=median(times) / 1_000_000 if times else None,
-                average_time_from_previous_s=sum(times) / len(times) / 1_000_000 if times else None,
-            )
-        )
-    return tuple(steps)
 
 
 # Sales path

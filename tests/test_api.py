@@ -123,7 +123,7 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
     prefix = "/api/v1/projects/{project}/"
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
         *(f"{kind.name}{what}" for kind in KINDS for what in ("", "/people", "/sql")),
-        *("funnel", "retention", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
+        *("retention", "sql", "status", "arrivals", "refresh", "tail", "catalog"),
         *("rejects", "rejects/summary", "rejects/original", "replay", "plan", "plan/check", "plan/draft"),
         *("account", "persons/export", "persons/{person}/why"),
         *("identity/acts", "identity/alarms", "identity/numbers", "identity/rules"),
@@ -177,7 +177,7 @@ def test_the_command_line_asks_the_running_server(house: House) -> None:
     funnel = house.cli("funnel", "Asked")
     assert ("Asked" in funnel.stdout, funnel.stderr) == (True, "")
     misspelt = house.cli("funnel", "Aksed").stderr
-    assert misspelt == "onepath: no event is named 'Aksed'; did you mean 'Asked'?\n"
+    assert misspelt == "onepath: No event is named 'Aksed': did you mean 'Asked'?\n"
     assert "cohort" in house.cli("retention").stdout
     assert "1. reach" in house.cli("sales-path", "--by", "account").stdout
     assert "daily_activity" in house.cli("refresh").stdout

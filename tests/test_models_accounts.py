@@ -7,8 +7,8 @@ import pytest
 from models.asking import Answer, ask
 from models.calendar import Calendar
 from models.errors import QuestionError
-from models.funnel import FunnelQuestion, answer_funnel
-from models.matching import Stage, Step
+from models.funnel import FUNNEL, FunnelQuestion, FunnelStep
+from models.matching import Stage
 from models.questions import Scope
 from models.retention import KIND as RETENTION
 from models.retention import RetentionQuestion
@@ -83,12 +83,12 @@ def test_the_path_of_the_family_is_complete_though_no_persons_is(family: Warehou
 
 
 def test_funnel_and_retention_of_families(family: Warehouse) -> None:
-    steps = (Step.of("reach"), Step.of("pay"), Step.of("routine_use"))
+    steps = (FunnelStep.of("reach"), FunnelStep.of("pay"), FunnelStep.of("routine_use"))
     with family.snapshot() as snapshot:
-        [walked] = answer_funnel(FunnelQuestion(steps, by="account", account_type="family"), CALENDAR, snapshot).groups
+        walked = ask(FUNNEL, FunnelQuestion(steps, by="account", account_type="family"), snapshot, CALENDAR)
         question = RetentionQuestion(periods=1, by="account", account_type="family", mode="first_time")
         cells = ask(RETENTION, question, snapshot, CALENDAR).rows
-    assert [step.count for step in walked.steps] == [1, 1, 1]
+    assert [step.count for step in walked.rows] == [1, 1, 1]
     assert [(cell.cohort_size, cell.retained_count) for cell in cells[:2]] == [(1, 1), (1, 1)]
 
 
@@ -97,4 +97,4 @@ def test_a_type_that_nobody_has_is_told_with_those_there_are(family: Warehouse) 
         ask(SALES_PATH, SalesPathQuestion(PATH, by="account", account_type="famly"), snapshot, CALENDAR, "missing")
     assert str(refused.value) == "No account has the type 'famly'; types seen so far: 'family'."
     with pytest.raises(QuestionError, match="ask by 'account'"):
-        FunnelQuestion((Step.of("reach"),), account_type="family")
+        FunnelQuestion((FunnelStep.of("reach"),), account_type="family")

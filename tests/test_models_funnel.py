@@ -1,331 +1,478 @@
-"""The ordered funnel: hand-written stories with known answers, and random ones judged by the oracle."""
+"""Funnels: stories with known answers, for what the plain rules say and what the options change."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from models.asking import ask, ask_frame, ask_people, rows_sql, scope_of
+from models.breakdown import Breakdown
 from models.calendar import Calendar, Period
 from models.errors import QuestionError, UnknownPropertyError
-from models.filters import PropertyFilter
-from models.funnel import FunnelGroup, FunnelQuestion, FunnelStep, answer_funnel, build_funnel_sql
-from models.matching import EventMatch, Step
-from tests.oracles import funnel_oracle
-from tests.worlds import StoryEvent, World, at, world
-from warehouse.reader import EventProperty
+from models.filters import PropertyFilter, PropertyOf
+from models.funnel import (
+    FUNNEL,
+    FUNNEL_TREND,
+    TIME_TO_CONVERT,
+    Exclusion,
+    FunnelNumber,
+    FunnelQuestion,
+    FunnelRow,
+    FunnelStep,
+    FunnelTrendNumber,
+    FunnelTrendQuestion,
+    TimeToConvertNumber,
+    TimeToConvertQuestion,
+)
+from models.matching import EventMatch
+from tests.worlds import StoryEvent, World, at, person_id, world
 
 HOUR_S = 3600
+MINUTE_S = 60
 UTC_CALENDAR = Calendar()
-REACH_TRIAL_PAY = (Step.of("reach"), Step.of("trial"), Step.of("pay"))
+REACH_PAY = (FunnelStep.of("reach"), FunnelStep.of("pay"))
+REACH_TRIAL_PAY = (FunnelStep.of("reach"), FunnelStep.of("trial"), FunnelStep.of("pay"))
+
+
+def story(person: str, *events: tuple[str, float], **properties: Any) -> list[StoryEvent]:
+    """What one person did: names and seconds, all with the same properties."""
+    return [StoryEvent(person, name, at(seconds), properties=properties) for name, seconds in events]
 
 
 def counts(question: FunnelQuestion, snapshot: World, calendar: Calendar = UTC_CALENDAR) -> list[int]:
-    [group] = answer_funnel(question, calendar, snapshot).groups
-    return [step.count for step in group.steps]
+    return [row.count for row in ask(FUNNEL, question, snapshot, calendar, "missing").rows]
 
 
 def counts_by_group(question: FunnelQuestion, snapshot: World) -> dict[str | None, list[int]]:
-    groups = answer_funnel(question, UTC_CALENDAR, snapshot).groups
-    return {group.breakdown_value: [step.count for step in group.steps] for group in groups}
+    found: dict[str | None, list[int]] = {}
+    for row in ask(FUNNEL, question, snapshot, UTC_CALENDAR).rows:
+        found.setdefault(None if row.breakdown is None else "/".join(row.breakdown), []).append(row.count)
+    return found
 
 
-def test_a_funnel_counts_persons_and_times_their_steps() -> None:
+def test_a_funnel_counts_persons_times_their_steps_and_names_who_dropped_out() -> None:
     snapshot = world(
         [
             # Ann goes all the way: 10 s to the trial, 100 s more to pay.
-            StoryEvent("ann", "reach", at(0)),
-            StoryEvent("ann", "trial", at(10)),
-            StoryEvent("ann", "pay", at(110)),
+            *story("ann", ("reach", 0), ("trial", 10), ("pay", 110)),
             # Bob tries after 20 s, looks around, and never pays.
-            StoryEvent("bob", "reach", at(0)),
-            StoryEvent("bob", "browse", at(5)),
-            StoryEvent("bob", "trial", at(20)),
+            *story("bob", ("reach", 0), ("browse", 5), ("trial", 20)),
             # Cid pays before trying: only the reach counts.
-            StoryEvent("cid", "pay", at(0)),
-            StoryEvent("cid", "reach", at(1)),
+            *story("cid", ("pay", 0), ("reach", 1)),
             # Dan was never reached.
-            StoryEvent("dan", "trial", at(0)),
+            *story("dan", ("trial", 0)),
         ]
     )
 
-    answer = answer_funnel(FunnelQuestion(REACH_TRIAL_PAY), UTC_CALENDAR, snapshot)
+    answer = ask(FUNNEL, FunnelQuestion(REACH_TRIAL_PAY), snapshot, UTC_CALENDAR)
 
     assert answer.watermark == "9 events"
-    assert answer.groups == (
-        FunnelGroup(
-            None,
-            (
-                FunnelStep(1, "reach", 3, 1.0, None, None, None),
-                FunnelStep(2, "trial", 2, 2 / 3, 2 / 3, 15.0, 15.0),
-                FunnelStep(3, "pay", 1, 1 / 3, 0.5, 100.0, 100.0),
-            ),
-        ),
-    )
+    assert [replace(row, breakdown=()) for row in answer.rows] == [
+        FunnelRow((), 1, "reach", 3, 0, 1.0, None, None, None),
+        FunnelRow((), 2, "trial", 2, 1, 2 / 3, 2 / 3, 15.0, 15.0),
+        FunnelRow((), 3, "pay", 1, 1, 1 / 3, 0.5, 100.0, 100.0),
+    ]
+    converted = ask_people(FUNNEL, FunnelQuestion(REACH_TRIAL_PAY), FunnelNumber(2), snapshot, UTC_CALENDAR)
+    dropped = ask_people(FUNNEL, FunnelQuestion(REACH_TRIAL_PAY), FunnelNumber(2, "dropped"), snapshot, UTC_CALENDAR)
+    assert set(converted.subjects) == {str(person_id("ann")), str(person_id("bob"))}
+    assert dropped.subjects == (str(person_id("cid")),)
 
 
-def test_unknown_events_are_zero_and_rates_of_nobody_are_null() -> None:
-    answer = answer_funnel(FunnelQuestion((Step.of("x"), Step.of("y"))), UTC_CALENDAR, world([]))
+def test_nobody_is_zero_and_rates_of_nobody_are_null() -> None:
+    rows = ask(FUNNEL, FunnelQuestion(REACH_PAY), world([]), UTC_CALENDAR, "missing").rows
 
-    assert answer.groups == (
-        FunnelGroup(
-            None, (FunnelStep(1, "x", 0, None, None, None, None), FunnelStep(2, "y", 0, None, None, None, None))
-        ),
-    )
+    assert [(row.count, row.conversion_rate, row.step_conversion_rate) for row in rows] == [(0, None, None)] * 2
 
 
 def test_the_window_runs_from_the_first_event_and_includes_its_last_instant() -> None:
+    late = at(HOUR_S) + timedelta(microseconds=1)
     snapshot = world(
         [
-            # Ann pays exactly at the window's end.
-            StoryEvent("ann", "reach", at(0)),
-            StoryEvent("ann", "trial", at(HOUR_S / 2)),
-            StoryEvent("ann", "pay", at(HOUR_S)),
-            # Bob pays a microsecond later, though only half an hour after the trial.
-            StoryEvent("bob", "reach", at(0)),
-            StoryEvent("bob", "trial", at(HOUR_S / 2)),
-            StoryEvent("bob", "pay", at(HOUR_S) + timedelta(microseconds=1)),
+            # Ann pays exactly at the window's end; Bob a microsecond later, though half an hour after his trial.
+            *story("ann", ("reach", 0), ("trial", HOUR_S / 2), ("pay", HOUR_S)),
+            *story("bob", ("reach", 0), ("trial", HOUR_S / 2)),
+            StoryEvent("bob", "pay", late),
         ]
     )
 
     assert counts(FunnelQuestion(REACH_TRIAL_PAY, conversion_window_s=HOUR_S), snapshot) == [2, 2, 1]
 
 
-def test_any_attempt_may_succeed_not_only_the_first() -> None:
-    # The trial comes a day after the first reach, but within the hour of the second.
-    snapshot = world(
-        [
-            StoryEvent("ann", "reach", at(0)),
-            StoryEvent("ann", "reach", at(24 * HOUR_S)),
-            StoryEvent("ann", "trial", at(24.5 * HOUR_S)),
-        ]
-    )
-
-    assert counts(FunnelQuestion(REACH_TRIAL_PAY, conversion_window_s=HOUR_S), snapshot) == [1, 1, 0]
-
-
 def test_the_attempt_that_finishes_first_and_starts_latest_gives_the_times() -> None:
-    snapshot = world(
-        [
-            StoryEvent("ann", "reach", at(0)),
-            StoryEvent("ann", "reach", at(40)),
-            StoryEvent("ann", "trial", at(50)),
-            StoryEvent("ann", "reach", at(60)),
-            StoryEvent("ann", "trial", at(61)),
-        ]
-    )
+    snapshot = world(story("ann", ("reach", 0), ("reach", 40), ("trial", 50), ("reach", 60), ("trial", 61)))
 
-    [group] = answer_funnel(FunnelQuestion((Step.of("reach"), Step.of("trial"))), UTC_CALENDAR, snapshot).groups
+    rows = ask(FUNNEL, FunnelQuestion((FunnelStep.of("reach"), FunnelStep.of("trial"))), snapshot, UTC_CALENDAR).rows
 
-    assert group.steps[1].median_time_from_previous_s == 10
+    assert rows[1].median_time_from_previous_s == 10
 
 
 def test_a_repeated_step_needs_a_repeated_event() -> None:
+    snapshot = world([*story("ann", ("pay", 0)), *story("bob", ("pay", 0), ("pay", 5))])
+
+    assert counts(FunnelQuestion((FunnelStep.of("pay"), FunnelStep.of("pay"))), snapshot) == [2, 1]
+    assert counts(FunnelQuestion((FunnelStep.of(None),) * 3), snapshot) == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("order", "steps", "expected"),
+    [
+        # One request carried all events with one clock reading, the last step first.
+        ("ordered", REACH_TRIAL_PAY, [1, 1, 1]),
+        ("ordered", (FunnelStep.of("trial"), FunnelStep.of("pay"), FunnelStep.of("trial")), [1, 1, 0]),
+        # Somebody takes the first step and pay the last: the trial is left for the one between.
+        ("ordered", (FunnelStep.of("reach"), FunnelStep.of(None), FunnelStep.of("pay")), [1, 1, 1]),
+        ("ordered", (FunnelStep.of(None), FunnelStep.of(None), FunnelStep.of(None), FunnelStep.of(None)), [1, 1, 1, 0]),
+        # A strict funnel takes equal times in the order of arrival.
+        ("strict", REACH_TRIAL_PAY, [1, 0, 0]),
+        ("strict", (FunnelStep.of("pay"), FunnelStep.of("trial"), FunnelStep.of("reach")), [1, 1, 1]),
+        ("unordered", (FunnelStep.of(None), FunnelStep.of("pay"), FunnelStep.of("pay")), [1, 1, 0]),
+    ],
+)
+def test_equal_times_are_taken_in_the_order_that_helps(
+    order: Any, steps: tuple[FunnelStep, ...], expected: list[int]
+) -> None:
+    snapshot = world(story("ann", ("pay", 0), ("trial", 0), ("reach", 0)))
+
+    assert counts(FunnelQuestion(steps, order=order), snapshot) == expected
+
+
+def test_strict_steps_follow_each_other_in_everything_somebody_does() -> None:
     snapshot = world(
         [
-            # Ann pays once, Bob twice: one event serves one step.
-            StoryEvent("ann", "pay", at(0)),
-            StoryEvent("bob", "pay", at(0)),
-            StoryEvent("bob", "pay", at(5)),
+            *story("ann", ("reach", 0), ("reach", 1), ("pay", 2)),  # the second reach starts afresh
+            *story("bob", ("reach", 0), ("browse", 1), ("pay", 2)),
+        ]
+    )
+    filtered = (PropertyFilter("event_name", "neq", "browse", of="field"),)
+
+    assert counts(FunnelQuestion(REACH_PAY, order="strict"), snapshot) == [2, 1]
+    assert counts(FunnelQuestion(REACH_PAY, order="strict", where=filtered), snapshot) == [2, 2]
+
+
+def test_without_order_any_event_of_a_step_begins_and_each_step_needs_its_own() -> None:
+    snapshot = world(
+        [
+            *story("ann", ("pay", 0), ("reach", 30)),
+            *story("bob", ("pay", 0), ("pay", 30)),
+            *story("cid", ("reach", 0), ("pay", 2 * HOUR_S)),
         ]
     )
 
-    assert counts(FunnelQuestion((Step.of("pay"), Step.of("pay"))), snapshot) == [2, 1]
-    assert counts(FunnelQuestion((Step.of(None), Step.of(None), Step.of(None))), snapshot) == [2, 1, 0]
+    rows = ask(FUNNEL, FunnelQuestion(REACH_PAY, order="unordered", conversion_window_s=HOUR_S), snapshot, UTC_CALENDAR)
+
+    assert [(row.step_name, row.count) for row in rows.rows] == [("any step", 3), ("any 2 steps", 1)]
+    assert rows.rows[1].average_time_from_previous_s == 30
 
 
-def test_equal_times_are_taken_in_the_order_that_helps() -> None:
-    # One request carried all three events with one clock reading, the last step first.
-    snapshot = world([StoryEvent("ann", name, at(0)) for name in ("pay", "trial", "reach")])
+def test_an_excluded_event_voids_an_attempt_only_inside_its_stretch() -> None:
+    snapshot = world(
+        [
+            *story("ann", ("reach", 0), ("complain", 5), ("pay", 10)),
+            # Bob complains at the very time of a step, and after the last one.
+            *story("bob", ("reach", 0), ("complain", 0), ("pay", 10), ("complain", 11)),
+            # Cid's second attempt is clean.
+            *story("cid", ("reach", 0), ("complain", 5), ("reach", 6), ("pay", 10)),
+            # Dan's only attempt never paid, and is void up to the window's end: he is in no step.
+            *story("dan", ("reach", 0), ("complain", HOUR_S)),
+            *story("eve", ("reach", 0), ("complain", HOUR_S + 1)),
+        ]
+    )
+    question = FunnelQuestion(REACH_PAY, conversion_window_s=HOUR_S, exclusions=(Exclusion.of("complain"),))
 
-    assert counts(FunnelQuestion(REACH_TRIAL_PAY), snapshot) == [1, 1, 1]
+    assert counts(question, snapshot) == [3, 2]
+    assert counts(replace(question, order="unordered"), snapshot) == [4, 2]
 
 
-def test_events_outside_the_period_do_not_exist_for_any_step() -> None:
+def test_optional_steps_may_be_skipped_and_never_cost_a_later_one() -> None:
+    steps = (FunnelStep.of("reach"), replace(FunnelStep.of("trial"), optional=True), FunnelStep.of("pay"))
+    snapshot = world(
+        [
+            *story("ann", ("reach", 0), ("trial", 10), ("pay", 20)),
+            *story("bob", ("reach", 0), ("pay", 40)),
+            *story("cid", ("reach", 0)),
+        ]
+    )
+
+    rows = ask(FUNNEL, FunnelQuestion(steps), snapshot, UTC_CALENDAR).rows
+
+    assert [(row.count, row.dropped_count) for row in rows] == [(3, 0), (1, 2), (2, 1)]
+    assert [row.step_conversion_rate for row in rows] == [None, 1 / 3, 2 / 3]
+    assert rows[2].average_time_from_previous_s == 25  # ten seconds after the trial, forty after the reach
+
+
+def test_a_first_time_step_is_taken_by_one_event_of_all_time() -> None:
+    week = Period(at(100), at(200))
+    snapshot = world(
+        [
+            *story("ann", ("pay", 0), plan="trial"),
+            *story("ann", ("pay", 110), ("pay", 120), plan="full"),
+            *story("bob", ("pay", 110), plan="full"),
+        ]
+    )
+    full = (EventMatch("pay", (PropertyFilter("plan", "eq", "full"),)),)
+
+    assert counts(FunnelQuestion((FunnelStep(full),), period=week), snapshot) == [2]
+    assert counts(FunnelQuestion((FunnelStep(full, first_time="matching"),), period=week), snapshot) == [2]
+    assert counts(FunnelQuestion((FunnelStep(full, first_time="ever"),), period=week), snapshot) == [1]
+    again = (FunnelStep(full, first_time="matching"), FunnelStep(full, first_time="matching"))
+    assert counts(FunnelQuestion(again, period=week), snapshot) == [2, 0]
+
+
+def test_a_property_held_constant_may_be_called_otherwise_by_a_step() -> None:
+    order = [
+        StoryEvent("ann", "offer", at(0), properties={"order": "7"}),
+        StoryEvent("ann", "offer", at(1), properties={"order": "8"}),
+        StoryEvent("ann", "pay", at(2), properties={"invoice": "7"}),
+        StoryEvent("bob", "offer", at(0), properties={"order": "1"}),
+        StoryEvent("bob", "pay", at(2), properties={"invoice": "2"}),
+        StoryEvent("cid", "offer", at(0)),
+        StoryEvent("cid", "pay", at(2)),
+    ]
+    steps = (FunnelStep.of("offer"), FunnelStep((EventMatch("pay"),), held=PropertyOf("invoice")))
+    question = FunnelQuestion(steps, hold_constant=PropertyOf("order"))
+
+    rows = ask(FUNNEL, question, world(order), UTC_CALENDAR).rows
+
+    assert [row.count for row in rows] == [2, 1]  # without a value nothing can be equal: Cid is in no path
+    assert rows[1].average_time_from_previous_s == 2
+
+
+def test_events_outside_the_period_do_not_exist_unless_later_steps_may_follow() -> None:
     snapshot = world(
         [
             # Ann pays exactly at the end, which is outside; Bob starts exactly at the start, which is inside.
-            StoryEvent("ann", "reach", at(10)),
-            StoryEvent("ann", "pay", at(20)),
-            StoryEvent("bob", "reach", at(5)),
-            StoryEvent("bob", "pay", at(19)),
-            StoryEvent("cid", "reach", at(4)),
-            StoryEvent("cid", "pay", at(12)),
+            *story("ann", ("reach", 10), ("pay", 20)),
+            *story("bob", ("reach", 5), ("pay", 19)),
+            *story("cid", ("reach", 4), ("pay", 12)),
+            # Dan begins after the end.
+            *story("dan", ("reach", 20), ("pay", 21)),
         ]
     )
-    question = FunnelQuestion((Step.of("reach"), Step.of("pay")), period=Period(at(5), at(20)))
+    question = FunnelQuestion(REACH_PAY, period=Period(at(5), at(20)))
 
     assert counts(question, snapshot) == [2, 1]
+    assert counts(replace(question, extend_over_end=True), snapshot) == [2, 2]
+
+
+def test_the_same_day_is_the_local_one() -> None:
+    # 16:00 UTC is midnight in Shanghai; on the last Sunday of March Berlin's day has 23 hours.
+    evening = world(story("ann", ("reach", 15 * HOUR_S), ("pay", 17 * HOUR_S)))
+    sunday = datetime(2024, 3, 31)  # noqa: DTZ001  # local by what it means
+    begins = Calendar("Europe/Berlin").day_start_utc(sunday.date()).replace(tzinfo=at(0).tzinfo)
+    short_day = world(
+        [
+            StoryEvent("ann", "reach", begins),
+            StoryEvent("ann", "pay", begins + timedelta(hours=23)),
+            StoryEvent("bob", "reach", begins),
+            StoryEvent("bob", "pay", begins + timedelta(hours=22, minutes=59)),
+        ]
+    )
+    question = FunnelQuestion(REACH_PAY, same_day=True)
+
+    assert counts(question, evening) == [1, 1]
+    assert counts(question, evening, Calendar("Asia/Shanghai")) == [1, 0]
+    assert counts(question, short_day, Calendar("Europe/Berlin")) == [2, 1]
 
 
 def test_a_naive_period_is_read_in_the_projects_time_zone() -> None:
-    # 2024-01-01 16:00 UTC is midnight of January 2nd in Shanghai.
-    snapshot = world([StoryEvent("ann", "reach", at(15 * HOUR_S)), StoryEvent("bob", "reach", at(16 * HOUR_S))])
-    question = FunnelQuestion((Step.of("reach"),), period=Period(start=datetime(2024, 1, 2)))  # noqa: DTZ001
+    snapshot = world([*story("ann", ("reach", 15 * HOUR_S)), *story("bob", ("reach", 16 * HOUR_S))])
+    question = FunnelQuestion((FunnelStep.of("reach"),), period=Period(start=datetime(2024, 1, 2)))  # noqa: DTZ001
 
     assert counts(question, snapshot, Calendar("Asia/Shanghai")) == [1]
     assert counts(question, snapshot, UTC_CALENDAR) == [0]
 
 
-def test_an_account_walks_the_path_with_the_events_of_its_persons() -> None:
+def test_an_account_or_an_order_walks_with_the_events_of_all_its_persons() -> None:
     snapshot = world(
         [
-            # The school is reached through one teacher and pays through the principal.
-            StoryEvent("teacher", "reach", at(0), account="school"),
-            StoryEvent("principal", "pay", at(9), account="school"),
+            # The school is reached through one teacher and pays through the principal, under one order.
+            StoryEvent("teacher", "reach", at(0), "school", {"order": 7}),
+            StoryEvent("principal", "pay", at(9), "school", {"order": 7}),
             # No account, no account's path.
             StoryEvent("parent", "reach", at(0)),
             StoryEvent("parent", "pay", at(1)),
         ]
     )
-    steps = (Step.of("reach"), Step.of("pay"))
+    by_order = FunnelQuestion(REACH_PAY, by="property", by_property="order")
 
-    assert counts(FunnelQuestion(steps, by="account"), snapshot) == [1, 1]
-    assert counts(FunnelQuestion(steps, by="person"), snapshot) == [2, 1]
-
-
-def test_breakdown_takes_each_persons_first_value_that_is_not_empty() -> None:
-    snapshot = world(
-        [
-            # Ann's first matching event has no channel; the browse event matches no step and does not speak.
-            StoryEvent("ann", "browse", at(0), properties={"channel": "ads"}),
-            StoryEvent("ann", "reach", at(1), properties={"channel": ""}),
-            StoryEvent("ann", "pay", at(2), properties={"channel": "fair"}),
-            StoryEvent("bob", "reach", at(0), properties={"channel": "fair"}),
-            StoryEvent("bob", "pay", at(1), properties={"channel": "ads"}),
-            StoryEvent("cid", "reach", at(0)),
-            # Dan never enters, so his group does not exist.
-            StoryEvent("dan", "pay", at(0), properties={"channel": "radio"}),
-        ]
-    )
-    question = FunnelQuestion((Step.of("reach"), Step.of("pay")), breakdown="Channel")
-
-    assert counts_by_group(question, snapshot) == {"fair": [2, 2], "": [1, 0]}
+    assert counts(FunnelQuestion(REACH_PAY, by="account"), snapshot) == [1, 1]
+    assert counts(FunnelQuestion(REACH_PAY), snapshot) == [2, 1]
+    assert counts(by_order, snapshot) == [1, 1]
+    assert ask_people(FUNNEL, by_order, FunnelNumber(2), snapshot, UTC_CALENDAR).subjects == ("7",)
 
 
-def test_breakdown_limit_pools_the_smaller_groups() -> None:
+CHANNELS = [
+    # Ann's first matching event has no channel; the browse event matches no step and does not speak.
+    StoryEvent("ann", "browse", at(0), properties={"channel": "ads"}),
+    StoryEvent("ann", "reach", at(1), properties={"channel": ""}),
+    StoryEvent("ann", "pay", at(2), properties={"channel": "fair"}),
+    StoryEvent("bob", "reach", at(0), properties={"channel": "fair"}),
+    StoryEvent("bob", "pay", at(1), properties={"channel": "ads"}),
+    StoryEvent("cid", "reach", at(0)),
+    # Dan never enters, so no group exists for him alone.
+    StoryEvent("dan", "pay", at(0), properties={"channel": "radio"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("attribution", "step", "expected"),
+    [
+        ("first_touch", None, {"fair": [2, 2], "": [1, 0]}),
+        ("last_touch", None, {"ads": [1, 1], "fair": [1, 1], "": [1, 0]}),
+        ("all_events", None, {"": [2, 0], "fair": [1, 0]}),
+        ("step", 1, {"": [2, 1], "fair": [1, 1]}),
+        ("step", 2, {"ads": [1, 1], "fair": [1, 1]}),
+    ],
+)
+def test_a_breakdown_asks_whose_value_counts(
+    attribution: Any, step: int | None, expected: dict[str, list[int]]
+) -> None:
+    split = Breakdown.of("Channel")
+    question = FunnelQuestion(REACH_PAY, breakdown=split, attribution=attribution, attribution_step=step)
+
+    assert counts_by_group(question, world(CHANNELS)) == expected
+
+
+def test_a_limit_pools_the_smaller_groups_and_counts_nobody_twice() -> None:
     channels = ["fair", "fair", "fair", "ads", "ads", "mail", "radio"]
-    snapshot = world(
-        [StoryEvent(f"person {n}", "reach", at(n), properties={"channel": name}) for n, name in enumerate(channels)]
-    )
-    question = FunnelQuestion((Step.of("reach"),), breakdown="channel", breakdown_limit=2)
+    events = [
+        StoryEvent(f"person {n}", "reach", at(n), properties={"channel": name}) for n, name in enumerate(channels)
+    ]
+    # One who came by mail hears the radio too.
+    events.append(StoryEvent("person 5", "reach", at(9), properties={"channel": "radio"}))
+    question = FunnelQuestion((FunnelStep.of("reach"),), breakdown=Breakdown.of("channel", limit=2))
+    everywhere = replace(question, attribution="all_events")
 
-    assert counts_by_group(question, snapshot) == {"fair": [3], "Other": [2], "ads": [2]}
-
-
-def test_a_numeric_breakdown_is_named_without_a_needless_fraction() -> None:
-    snapshot = world(
-        [
-            StoryEvent("ann", "reach", at(0), properties={"grade": 7.0}),
-            StoryEvent("bob", "reach", at(0), properties={"grade": 7.5}),
-        ]
-    )
-
-    assert counts_by_group(FunnelQuestion((Step.of("reach"),), breakdown="grade"), snapshot) == {"7": [1], "7.5": [1]}
+    assert counts_by_group(question, world(events)) == {"fair": [3], "ads": [2], None: [2]}
+    assert counts_by_group(everywhere, world(events)) == {"fair": [3], "ads": [2], None: [2]}
+    rest = FunnelNumber(1, breakdown="other")
+    assert ask_people(FUNNEL, everywhere, rest, world(events), UTC_CALENDAR).count == 2
 
 
-def test_the_printed_sql_gives_the_answers_numbers() -> None:
+def test_a_trend_counts_who_began_in_each_interval_with_empty_ones_between() -> None:
+    day = 24 * HOUR_S
     snapshot = world(
         [
-            StoryEvent("ann", "reach", at(0), properties={"channel": "it's"}),
-            StoryEvent("ann", "pay", at(1 / 3), properties={"channel": "it's"}),
-            StoryEvent("bob", "reach", at(0)),
+            # Ann begins on Monday and again on Tuesday; both attempts end with the payment of Tuesday.
+            *story("ann", ("reach", HOUR_S), ("reach", day), ("pay", day + 60)),
+            *story("bob", ("reach", 2 * HOUR_S)),
+            *story("cid", ("reach", 3 * day)),
         ]
     )
-    question = FunnelQuestion((Step.of("reach"), Step.of("pay")), breakdown="channel", breakdown_limit=5)
+    question = FunnelTrendQuestion(REACH_PAY, period=Period(at(0), at(4 * day)))
 
-    answer = answer_funnel(question, UTC_CALENDAR, snapshot)
+    rows = ask(FUNNEL_TREND, question, snapshot, UTC_CALENDAR).rows
+
+    assert [(row.from_count, row.to_count, row.conversion_rate) for row in rows] == [
+        (2, 1, 0.5),
+        (1, 1, 1.0),
+        (0, 0, None),
+        (1, 0, 0.0),
+    ]
+    assert [row.interval_start.day for row in rows] == [1, 2, 3, 4]
+    came = FunnelTrendNumber(rows[0].interval_start, "from")
+    assert ask_people(FUNNEL_TREND, question, came, snapshot, UTC_CALENDAR).count == 2
+    open_ended = ask(FUNNEL_TREND, replace(question, period=Period()), snapshot, UTC_CALENDAR).rows
+    assert [row.interval_start.day for row in open_ended] == [1, 2, 3, 4]
+
+
+def test_the_time_to_convert_is_a_histogram_with_mean_and_median() -> None:
+    minutes = {"ann": 1, "bob": 2, "cid": 2, "dan": 9}
+    snapshot = world(
+        [each for name, needed in minutes.items() for each in story(name, ("reach", 0), ("pay", needed * MINUTE_S))]
+    )
+    question = TimeToConvertQuestion(REACH_PAY)
+
+    rows = ask(TIME_TO_CONVERT, question, snapshot, UTC_CALENDAR).rows
+
+    assert [(row.bin_start_s, row.bin_end_s, row.count) for row in rows] == [
+        (60, 300, 3),
+        (300, 540, 0),
+        (540, 780, 1),
+    ]
+    assert {(row.average_s, row.median_s, row.shortest_s, row.longest_s) for row in rows} == {(210, 120, 60, 540)}
+    slow = ask_people(TIME_TO_CONVERT, question, TimeToConvertNumber(540), snapshot, UTC_CALENDAR)
+    assert slow.subjects == (str(person_id("dan")),)
+    assert ask_people(TIME_TO_CONVERT, question, TimeToConvertNumber(), snapshot, UTC_CALENDAR).count == 4
+
+
+def test_the_printed_sql_and_the_frame_are_the_answers_rows() -> None:
+    snapshot = world(
+        [*story("ann", ("reach", 0), ("pay", 1 / 3), channel="it's"), *story("bob", ("reach", 0), channel="")]
+    )
+    question = FunnelQuestion(REACH_PAY, breakdown=Breakdown.of("channel", limit=1))
+
+    answer = ask(FUNNEL, question, snapshot, UTC_CALENDAR)
 
     [statement] = answer.sql
-    assert statement.sql == build_funnel_sql(question, UTC_CALENDAR, snapshot.event_properties())
-    rows: list[dict[str, Any]] = snapshot.query(statement.sql).to_pylist()
-    printed = [(row.pop("breakdown_value"), FunnelStep(**row)) for row in rows]
-    assert printed == [(group.breakdown_value, step) for group in answer.groups for step in group.steps]
+    assert statement.sql == rows_sql(FUNNEL, question, scope_of(question, snapshot, UTC_CALENDAR))
+    assert [FunnelRow(**row) for row in snapshot.query(statement.sql).to_pylist()] == list(answer.rows)
+    frame = ask_frame(FUNNEL, question, snapshot, UTC_CALENDAR)
+    assert frame.filter(pl.col("breakdown").is_null())["count"].to_list() == [1, 1]
 
 
 def test_names_and_values_cannot_leave_their_literals() -> None:
     nasty = "'; drop table events; --"
     snapshot = world([StoryEvent("ann", nasty, at(0), properties={'we"ird': nasty})])
-    step = Step.of(nasty, PropertyFilter('we"ird', "eq", nasty), name=nasty)
+    step = FunnelStep.of(nasty, PropertyFilter('we"ird', "eq", nasty), name=nasty)
 
-    assert counts_by_group(FunnelQuestion((step,), breakdown='we"ird'), snapshot) == {nasty: [1]}
+    assert counts_by_group(FunnelQuestion((step,), breakdown=Breakdown.of('we"ird')), snapshot) == {nasty: [1]}
 
 
-def test_a_question_says_what_is_wrong_with_it() -> None:
-    with pytest.raises(QuestionError, match="1 to 30 steps"):
-        FunnelQuestion(())
-    with pytest.raises(QuestionError, match="more than 0"):
-        FunnelQuestion(REACH_TRIAL_PAY, conversion_window_s=0)
-    with pytest.raises(QuestionError, match="breakdown_limit needs a breakdown"):
-        FunnelQuestion(REACH_TRIAL_PAY, breakdown_limit=3)
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"steps": ()}, "1 to 30 steps, not 0"),
+        ({"conversion_window_s": 0}, "conversion_window_s is 0: give seconds, more than 0"),
+        ({"order": "loose"}, "choose one of 'ordered', 'strict', 'unordered'"),
+        (
+            {"steps": (replace(FunnelStep.of("reach"), optional=True), FunnelStep.of("pay"))},
+            "first step cannot be optional",
+        ),
+        (
+            {"steps": (FunnelStep.of("a"), replace(FunnelStep.of("b"), optional=True)), "order": "unordered"},
+            "need an order",
+        ),
+        ({"exclusions": (Exclusion.of("x", from_step=2, to_step=2),)}, "from_step 2 must come before 2"),
+        ({"exclusions": (Exclusion.of("x", to_step=4),)}, "to_step of an exclusion is 4: .* steps are 1 to 3"),
+        ({"exclusions": (Exclusion.of("x", to_step=2),), "order": "unordered"}, "covers the whole attempt"),
+        ({"attribution": "last_touch"}, "name one in breakdown"),
+        ({"breakdown": Breakdown.of("plan"), "attribution": "step"}, "give both or none"),
+        (
+            {"breakdown": Breakdown.of("plan"), "attribution": "step", "attribution_step": 9},
+            "attribution_step is 9: this funnel's steps are 1 to 3",
+        ),
+        (
+            {"steps": (FunnelStep((EventMatch("pay"),), held=PropertyOf("order")), FunnelStep.of("trial"))},
+            "name it in hold_constant or in `held` of every step",
+        ),
+    ],
+)
+def test_a_wrong_funnel_gets_a_sentence(wrong: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(QuestionError, match=complaint):
+        FunnelQuestion(**{"steps": REACH_TRIAL_PAY} | wrong)
+
+
+def test_wrong_measures_get_a_sentence() -> None:
+    with pytest.raises(QuestionError, match="to_step is 3: this funnel's steps are 1 to 2"):
+        FunnelTrendQuestion(REACH_PAY, to_step=3)
+    with pytest.raises(QuestionError, match="let from_step come before to_step"):
+        TimeToConvertQuestion(REACH_PAY, from_step=2)
+    with pytest.raises(QuestionError, match="bins is 61: ask for 1 to 60"):
+        TimeToConvertQuestion(REACH_PAY, bins=61)
+
+
+def test_what_can_only_be_refused_when_asked_is_refused_in_a_sentence() -> None:
+    snapshot = world(story("ann", ("reach", 0), ("pay", 1), channel="fair"))
+    shared = tuple(FunnelStep.of("reach", PropertyFilter("channel", "eq", f"c{number}")) for number in range(6))
+
+    with pytest.raises(QuestionError, match="at most 5 different steps may share events, and 6 do \\(reach\\)"):
+        ask(FUNNEL, FunnelQuestion(shared, order="unordered"), snapshot, UTC_CALENDAR)
     with pytest.raises(QuestionError, match="start before it ends"):
-        build_funnel_sql(FunnelQuestion(REACH_TRIAL_PAY, period=Period(at(1), at(1))), UTC_CALENDAR, [])
-    snapshot = world([StoryEvent("ann", "reach", at(0), properties={"channel": "fair"})])
+        ask(FUNNEL, FunnelQuestion(REACH_PAY, period=Period(at(1), at(1))), snapshot, UTC_CALENDAR)
     with pytest.raises(UnknownPropertyError, match="'chanel': did you mean 'channel'"):
-        answer_funnel(FunnelQuestion(REACH_TRIAL_PAY, breakdown="chanel"), UTC_CALENDAR, snapshot)
-
-
-PROPERTIES = st.fixed_dictionaries({}, optional={"channel": st.sampled_from(["fair", "ads", ""])})
-
-
-def story_events(names: str, seconds: int) -> st.SearchStrategy[StoryEvent]:
-    return st.builds(
-        StoryEvent,
-        person=st.sampled_from(["ann", "bob", "cid"]),
-        event=st.sampled_from(names),
-        at=st.integers(0, seconds).map(at),
-        account=st.sampled_from(["school", "club", None]),
-        properties=PROPERTIES,
-    )
-
-
-def assert_like_oracle(question: FunnelQuestion, events: list[StoryEvent]) -> None:
-    answer = answer_funnel(question, UTC_CALENDAR, world(events, [EventProperty("channel", "text")]))
-    assert answer.groups == funnel_oracle(question, UTC_CALENDAR, events)
-
-
-# Conditions that share events: the same twice, and one that any event fulfils.
-OVERLAPPING_STEPS = (
-    Step.of("a"),
-    Step.of("b"),
-    Step.of(None),
-    Step((EventMatch("a"), EventMatch("b", (PropertyFilter("channel", "neq", "ads"),)))),
-)
-
-
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
-@given(
-    events=st.lists(story_events("abc", 60), max_size=30, unique_by=lambda event: event.at),
-    steps=st.lists(st.sampled_from(OVERLAPPING_STEPS), min_size=1, max_size=4).map(tuple),
-    window_s=st.sampled_from([5, 15, 1000]),
-    by=st.sampled_from(["person", "account"]),
-)
-def test_any_steps_at_distinct_times_agree_with_the_oracle(
-    events: list[StoryEvent], steps: tuple[Step, ...], window_s: int, by: Any
-) -> None:
-    assert_like_oracle(FunnelQuestion(steps, window_s, Period(at(3), at(55)), by), events)
-
-
-# No event fulfils two of these, unless they are the same condition in a row.
-SEPARATE_STEPS = (
-    (Step.of("a"), Step.of("b"), Step.of("c")),
-    (Step.of("a"), Step.of("a"), Step.of("b")),
-    (Step.of("b"), Step.of("a"), Step.of("a"), Step.of("a")),
-    (Step.of(None), Step.of(None), Step.of(None)),
-)
-
-
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
-@given(
-    events=st.lists(story_events("abc", 8), max_size=30),
-    steps=st.sampled_from(SEPARATE_STEPS),
-    window_s=st.sampled_from([1, 3, 1000]),
-    breakdown=st.sampled_from([None, "channel"]),
-    limited=st.booleans(),
-)
-def test_separate_steps_at_equal_times_agree_with_the_oracle(
-    events: list[StoryEvent], steps: tuple[Step, ...], window_s: int, breakdown: str | None, limited: bool
-) -> None:
-    limit = 1 if breakdown and limited else None
-    assert_like_oracle(FunnelQuestion(steps, window_s, breakdown=breakdown, breakdown_limit=limit), events)
+        ask(FUNNEL, FunnelQuestion(REACH_PAY, breakdown=Breakdown.of("chanel")), snapshot, UTC_CALENDAR)
+    with pytest.raises(QuestionError, match="No event is named 'reached': did you mean 'reach'"):
+        ask(FUNNEL, FunnelQuestion((FunnelStep.of("reached"),)), snapshot, UTC_CALENDAR)

@@ -12,8 +12,8 @@ from models.asking import Answer, ask, ask_people
 from models.calendar import Calendar, Period
 from models.errors import QuestionError
 from models.filters import PropertyFilter
-from models.funnel import FunnelQuestion, answer_funnel
-from models.matching import Stage, Step
+from models.funnel import FUNNEL, FunnelQuestion, FunnelStep
+from models.matching import Stage
 from models.questions import Scope
 from models.sales_path import KIND, SalesPathNumber, SalesPathQuestion, SalesPathRow, build_stage_entries_sql
 from models.sales_path.question import CountedSubjects
@@ -209,10 +209,10 @@ def test_orderly_walks_reach_what_the_ordered_funnel_counts(walks: list[list[int
     ]
     snapshot = world(events)
     path = SalesPathQuestion(tuple(Stage.of(name, name) for name in names))
-    funnel = FunnelQuestion(tuple(Step.of(name) for name in names), conversion_window_s=TEN_YEARS_S)
+    funnel = FunnelQuestion(tuple(FunnelStep.of(name) for name in names), conversion_window_s=TEN_YEARS_S)
 
     stages = walked(path, snapshot).rows
-    [group] = answer_funnel(funnel, UTC_CALENDAR, snapshot).groups
+    steps = ask(FUNNEL, funnel, snapshot, UTC_CALENDAR, "missing").rows
 
-    assert [stage.reached for stage in stages] == [step.count for step in group.steps]
+    assert [stage.reached for stage in stages] == [step.count for step in steps]
     assert [stage.entered for stage in stages] == [stage.reached for stage in stages]

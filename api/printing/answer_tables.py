@@ -18,6 +18,7 @@ from models.questions import QuestionKind
 Json = dict[str, Any]
 
 _OWN_TABLES: dict[str, Callable[[Console, Json], None]] = {
+    "funnel": terminal.print_funnel,
     "retention": terminal.print_retention,
     "sales-path": terminal.print_sales_path,
 }

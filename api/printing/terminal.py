@@ -130,11 +130,13 @@ def _cell(value: Any) -> str:
 
 def print_funnel(out: Console, answer: dict[str, Any]) -> None:
     """One table per group of the breakdown."""
-    for group in answer["groups"]:
-        value = group["breakdown_value"]
-        title = "" if value is None else f"{answer['question']['breakdown']} = {value or '(none)'}"
+    breakdown = answer["question"]["breakdown"]
+    names = ", ".join(each["property"] for each in breakdown["by"]) if breakdown else ""
+    for group, steps in groupby(answer["rows"], key=itemgetter("breakdown")):
+        value = "Other" if group is None else ", ".join(part or "(none)" for part in group)
+        title = f"{names} = {value}" if names else ""
         table = new_table("step", "count", "of first", "of previous", "median time", title=title, right=_FUNNEL_RIGHT)
-        for step in group["steps"]:
+        for step in steps:
             table.add_row(
                 plain_text(f"{step['step_index']}. {step['step_name']}"),
                 f"{step['count']:,}",

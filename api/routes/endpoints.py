@@ -24,7 +24,6 @@ from api.settings import Settings
 from ingest.errors import IngestError
 from models.calendar import Calendar
 from models.errors import QuestionError
-from models.funnel import FunnelAnswer, FunnelQuestion, answer_funnel
 from models.keeping import KeptAnswers
 from warehouse.errors import BadSql, CannotAct, NoSuchPerson, QueryTimeout, WarehouseError
 from warehouse.one_id.worlds import World
@@ -145,12 +144,6 @@ def _questions(server: ServerParts) -> APIRouter:
     router = APIRouter(dependencies=[Depends(known_project(settings))])
     calendar = calendar_of(settings)
     router.include_router(create_questions(settings, calendar, snapshot, KeptAnswers()))
-
-    @router.post("/funnel")
-    def funnel(question: FunnelQuestion, world: AskedWorld = None) -> FunnelAnswer:
-        """How many go from step to step within a window."""
-        with snapshot(world) as found:
-            return answer_funnel(question, calendar, found)
 
     @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)
     def sql(request: SqlRequest, http: Request, world: AskedWorld = None) -> Response:

@@ -1,0 +1,148 @@
+"""A funnel over time: in each interval, how many of the attempts that begin in it convert."""
+
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
+from typing import Literal, get_args
+
+from sqlglot import exp
+
+from models.calendar import Calendar, Interval
+from models.errors import require_choice
+from models.funnel.definition import FunnelDefinition
+from models.funnel.layout import step_column
+from models.funnel.speaking import judged_ctes, reread, shown_ctes
+from models.funnel.steps import groups_shown
+from models.questions import QuestionKind, Scope, Statement
+from models.sql import interval_start, literal, one_interval, select
+
+Reached = Literal["from", "to"]
+
+
+@dataclass(frozen=True)
+class FunnelTrendQuestion(FunnelDefinition):
+    """How many convert from `from_step` to `to_step`, counted from 1, by the `interval` in which they began.
+
+    `to_step` null is the last step. Every clean attempt belongs to the interval of its first event, whichever steps are
+    measured, so a subject can count in several intervals, once in each.
+    """
+
+    _: KW_ONLY
+    interval: Interval = "day"
+    from_step: int = 1
+    to_step: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice("interval", self.interval, get_args(Interval))
+        require_measured_steps(self, self.from_step, self.to_step)
+
+
+def require_measured_steps(definition: FunnelDefinition, from_step: int, to_step: int | None) -> None:
+    """Raise QuestionError unless both are steps of the funnel, one before the other."""
+    definition.require_step("from_step", from_step)
+    if to_step is not None:
+        definition.require_step("to_step", to_step)
+
+
+@dataclass(frozen=True)
+class FunnelTrendRow:
+    """One interval of one group, by its local start: who came to `from_step`, who to `to_step`, and the rate, 0..1."""
+
+    breakdown: tuple[str, ...] | None
+    interval_start: datetime
+    from_count: int
+    to_count: int
+    conversion_rate: float | None
+
+
+@dataclass(frozen=True)
+class FunnelTrendNumber:
+    """Who, beginning in the interval of that local start, came to `from_step` or to `to_step`."""
+
+    interval_start: datetime
+    reached: Reached = "to"
+    breakdown: tuple[str, ...] | Literal["other"] | None = None
+
+
+_STARTED = """
+select
+    subject_id,
+    breakdown,
+    $interval_start as interval_start,
+    bool_or(from_column is not null) as has_from,
+    bool_or(to_column is not null) as has_to
+from shown_attempts
+group by subject_id, breakdown, $interval_start
+"""
+
+_INTERVALS = """
+select unnest(generate_series($first, $last, $one_interval)) as interval_start
+"""
+
+_REACHED = """
+select subject_id, breakdown, interval_start, unnest(['from', 'to']) as reached, unnest([has_from, has_to]) as has
+from started
+"""
+
+_ROWS = """
+select
+    groups.breakdown,
+    intervals.interval_start,
+    count(*) filter (where started.has_from) as from_count,
+    count(*) filter (where started.has_to) as to_count,
+    count(*) filter (where started.has_to) / nullif(count(*) filter (where started.has_from), 0) as conversion_rate
+from groups
+cross join intervals
+left join started
+    on groups.breakdown is not distinct from started.breakdown and intervals.interval_start = started.interval_start
+group by groups.breakdown, intervals.interval_start
+order by groups.breakdown is null, groups.breakdown, intervals.interval_start
+"""
+
+
+def build_trend(question: FunnelTrendQuestion, scope: Scope) -> Statement:
+    """The statement of a funnel over time; raises QuestionError."""
+    ctes = judged_ctes(question, scope)
+    ctes["clean_attempts"] = select("select * from judged_attempts where not is_void")
+    sized = select("select breakdown, count(distinct subject_id) as size from clean_attempts group by breakdown")
+    ctes |= shown_ctes(question, "clean_attempts", sized)
+    calendar = question.calendar(scope.calendar)
+    columns = {
+        "from_column": exp.column(step_column(question.from_step)),
+        "to_column": exp.column(step_column(question.to_step or len(question.steps))),
+    }
+    start = interval_start(exp.column("started_at"), question.interval, calendar)
+    text = _STARTED.replace("from_column", "$from_column").replace("to_column", "$to_column")
+    ctes["started"] = select(text, interval_start=start, **columns)
+    ctes["entered"] = select("select * from started where has_from")
+    ctes["groups"] = groups_shown(question, "entered")
+    ctes["intervals"] = _intervals(question, calendar)
+    ctes["reached"] = select(_REACHED)
+    people = select("select subject_id, breakdown, interval_start, reached from reached where has")
+    rows = select(_ROWS)
+    return Statement(ctes, rows, people, reread(ctes, rows))
+
+
+def _intervals(question: FunnelTrendQuestion, calendar: Calendar) -> exp.Select:
+    """All intervals of the period; where it is open, from the first or to the last one in which anything began."""
+    period = question.period
+    period.bounds_utc(calendar)
+    last_moment = period.end - timedelta(microseconds=1) if period.end else None
+    first = literal(calendar.interval_start(period.start, question.interval)) if period.start else None
+    last = literal(calendar.interval_start(last_moment, question.interval)) if last_moment else None
+    return select(
+        _INTERVALS,
+        first=first or select("select min(interval_start) from started").subquery(),
+        last=last or select("select max(interval_start) from started").subquery(),
+        one_interval=one_interval(question.interval),
+    )
+
+
+FUNNEL_TREND = QuestionKind(
+    name="funnel-trend",
+    summary="How many of those who begin a funnel in each interval convert.",
+    question=FunnelTrendQuestion,
+    row=FunnelTrendRow,
+    number=FunnelTrendNumber,
+    build=build_trend,
+)
