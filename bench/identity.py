@@ -6,6 +6,7 @@ merges.
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -65,11 +66,18 @@ def run(sizes: Sizes = FULL) -> None:
     show_funnel(sizes)
 
 
-class BatchFigures(NamedTuple):
-    """Seconds of a batch: placed and committed, and loaded from the log; of restoring the graph; its bytes, and RSS."""
+class Taken(NamedTuple):
+    """Seconds by the clock, and of all cores together."""
 
-    place_s: float
-    load_s: float
+    wall_s: float
+    cpu_s: float
+
+
+class BatchFigures(NamedTuple):
+    """A batch placed and committed, and loaded from the log; restoring the graph; bytes in memory, and RSS."""
+
+    place: Taken
+    load: Taken
     restore_s: float
     graph_bytes: int
     peak_rss_mb: float
@@ -81,8 +89,7 @@ def show_batches(sizes: Sizes) -> None:
     rows = [
         (
             f"{identities:,}",
-            f"{each.place_s:.3f}",
-            f"{each.load_s:.3f}",
+            *(f"{seconds:.3f}" for seconds in (*each.place, *each.load)),
             f"{each.restore_s:.2f}",
             f"{each.graph_bytes / 1e6:,.0f}",
             f"{each.peak_rss_mb:,.0f}",
@@ -90,9 +97,9 @@ def show_batches(sizes: Sizes) -> None:
         for identities, each in zip(sizes.graphs, found, strict=True)
     ]
     small, large = found
-    ratios = (f"{large.place_s / small.place_s:.2f} x", f"{large.load_s / small.load_s:.2f} x")
-    rows.append(("ratio", *ratios, "", "", ""))
-    columns = ("identities", "place and commit s", "load from log s", "restore s", "graph MB", "peak RSS MB")
+    pairs = zip((*large.place, *large.load), (*small.place, *small.load), strict=True)
+    rows.append(("ratio", *(f"{more / less:.2f} x" for more, less in pairs), "", "", ""))
+    columns = ("identities", "place s", "CPU s", "load s", "CPU s", "restore s", "graph MB", "peak RSS MB")
     show(f"A batch of {sizes.batch_links:,} links, committed", columns, rows)
 
 
@@ -106,30 +113,41 @@ def measure_batches(identities: int, sizes: Sizes) -> BatchFigures:
         with warehouse.write() as connection:
             persons.restore(connection)
         restore_s = time.perf_counter() - began
-        placing = list[float]()
+        placing = list[Taken]()
         for number in range(sizes.rounds + 1):
             write_links(folder / f"log-{number}", daily_links(identities // 2, sizes.batch_links, number))
             batch = decoded(folder / f"log-{number}")
-            placing.append(place_s(warehouse, persons, batch))
-        graph_bytes = persons.graph.byte_count
+            placing.append(place(warehouse, persons, batch))
+        graph_bytes = persons.graph.byte_count + persons.pairs.byte_count
         del persons
-        loading = list[float]()
+        loading = list[Taken]()
         loader = Loader(warehouse, folder / "log", DecodeSettings())
         for number in range(sizes.rounds + 1, 2 * sizes.rounds + 2):
             write_links(folder / "log", daily_links(identities // 2, sizes.batch_links, number))
-            began = time.perf_counter()
-            loader.load_all()
-            loading.append(time.perf_counter() - began)
+            loading.append(taken(loader.load_all))
         peak = getrusage(RUSAGE_SELF).ru_maxrss / 1024
-        return BatchFigures(median(placing[1:]), median(loading[1:]), restore_s, graph_bytes, peak)
+        return BatchFigures(_medians(placing[1:]), _medians(loading[1:]), restore_s, graph_bytes, peak)
 
 
-def place_s(warehouse: Warehouse, persons: Persons, batch: DecodedBatch) -> float:
-    """Seconds to place the messages of a batch and commit."""
-    began = time.perf_counter()
-    with warehouse.write() as connection, registered(connection, "messages", batch.messages):
-        persons.place(connection, batch, np.ones(batch.messages.num_rows, np.bool_))
-    return time.perf_counter() - began
+def taken(work: Callable[[], object]) -> Taken:
+    """What a piece of work takes."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return Taken(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def _medians(found: list[Taken]) -> Taken:
+    return Taken(*(median(column) for column in zip(*found, strict=True)))
+
+
+def place(warehouse: Warehouse, persons: Persons, batch: DecodedBatch) -> Taken:
+    """What it takes to place the messages of a batch and to commit."""
+
+    def work() -> None:
+        with warehouse.write() as connection, registered(connection, "messages", batch.messages):
+            persons.place(connection, batch, np.ones(batch.messages.num_rows, np.bool_))
+
+    return taken(work)
 
 
 _EVENTS = """
@@ -172,25 +190,25 @@ def show_funnel(sizes: Sizes) -> None:
 
 def funnel_s(warehouse: Warehouse, rounds: int) -> tuple[float, Answer]:
     """The median seconds of the funnel, each on a snapshot of its own, after one to warm up."""
-    taken = list[float]()
+    asking = list[float]()
     for _ in range(rounds + 1):
         with warehouse.snapshot(timeout_s=600) as snapshot:
             began = time.perf_counter()
             answer = ask(FUNNEL, FunnelQuestion(STEPS), snapshot, Calendar())
-            taken.append(time.perf_counter() - began)
-    return median(taken[1:]), answer
+            asking.append(time.perf_counter() - began)
+    return median(asking[1:]), answer
 
 
 def merge(warehouse: Warehouse, folder: Path, count: int) -> float:
     """Merge persons by links, 50,000 a batch; the seconds that placing them took."""
-    persons, links, taken = Persons(PROJECT.salt), list(merging_links(count)), 0.0
+    persons, links, placed_s = Persons(PROJECT.salt), list(merging_links(count)), 0.0
     with warehouse.write() as connection:
         persons.restore(connection)
     for begin in range(0, count, 50_000):
         log = folder / f"merges-{begin}"
         write_links(log, links[begin : begin + 50_000])
-        taken += place_s(warehouse, persons, decoded(log))
-    return taken
+        placed_s += place(warehouse, persons, decoded(log)).wall_s
+    return placed_s
 
 
 def _entered(answer: Answer) -> int:

@@ -48,10 +48,18 @@ select
     printf(
         '%017d/bench/000000000000/%012d/000000/%06d', epoch_us(first_seen_at), identity_id // 2, identity_id % 2
     ) as log_order,
-    identity_id - identity_id % 2 as founder_id,
     own_person_id,
+from chunk
+"""
+_PERSONS = """
+insert into store.identity_persons by name
+select
+    identity_id,
+    identity_key,
+    identity_id - identity_id % 2 as founder_id,
     lag(own_person_id, identity_id % 2) over (order by identity_id) as person_id,
 from chunk
+order by identity_id
 """
 _LINKS = """
 insert into store.links by name
@@ -72,7 +80,7 @@ _MOVES = """
 insert into store.identity_moves by name
 select
     identity_id,
-    founder_id,
+    identity_id - 1 as founder_id,
     first_seen_at as moved_at,
     log_order[:-8] as log_order,
 from store.identities
@@ -155,6 +163,7 @@ def fill_identities(warehouse: Warehouse, count: int) -> None:
         )
         with warehouse.write() as connection, registered(connection, "chunk", chunk):
             connection.execute(_IDENTITIES)
+            connection.execute(_PERSONS)
     with warehouse.write() as connection:
         connection.execute(_LINKS)
         connection.execute(_MOVES)

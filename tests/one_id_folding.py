@@ -7,6 +7,7 @@ import numpy as np
 from ingest.identity.rules import DEFAULT_RULES, IdentityRules
 from ingest.message import Identity
 from tests.identity_oracle import Incarnation, Pair, Said, Tried
+from warehouse.one_id.arrays import StoredIdentities
 from warehouse.one_id.graph import (
     BLOCKED,
     LINK_OUTCOMES,
@@ -16,8 +17,6 @@ from warehouse.one_id.graph import (
     IdentityGraph,
     Messages,
     Pairs,
-    StoredIdentities,
-    place_of,
 )
 from warehouse.one_id.names import founder_digest, twin_of
 
@@ -122,7 +121,7 @@ class FoldedWorld:
         for identity_id, _, at in folded.new.tolist():
             said, nth = messages[row_of[at]], at - begins[row_of[at]]
             digest = self._digest(self.names[identity_id][:2])
-            self.seen_at[self.names[identity_id]] = (said.arrived_us, place_of(said.index, nth, digest))
+            self.seen_at[self.names[identity_id]] = (said.arrived_us, said.index << 44 | nth << 32 | digest)
         self.released.update(self.names[identity_id] for identity_id, _, _ in folded.released.tolist())
         for left, right, row, _kind, outcome, because, _key in folded.links.tolist():
             pair = frozenset({self.names[left], self.names[right]})

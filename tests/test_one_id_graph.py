@@ -1,8 +1,10 @@
 """One-ID: which identities are one person, in the graph alone; a slow oracle judges it over random histories."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from ingest.identity.rules import DEFAULT_RULES, IdentityRules
 from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity
 from tests.identity_oracle import Pair, Said, world_after
 from tests.one_id_folding import FoldedWorld
+from warehouse.one_id.arrays import StoredIdentities
 from warehouse.one_id.graph import IdentityGraph
 from warehouse.one_id.names import founder_person_id
 
@@ -103,6 +106,38 @@ def test_restored_graph_goes_on_as_if_it_had_never_stopped(
     restored.say(after)
     assert restored.founders() == going_on.founders()
     assert restored.tried == going_on.tried
+
+
+def hanging_together(stored: StoredIdentities, identity_id: int) -> npt.NDArray[np.int64]:
+    """An identity with all of its person, all incarnations of their pairs, and so on."""
+    is_chosen = stored.identity_id == identity_id
+    while True:
+        of_persons = np.isin(stored.founder_id, stored.founder_id[is_chosen])
+        wider = of_persons | np.isin(stored.pair_id, stored.pair_id[of_persons])
+        if (wider == is_chosen).all():
+            return np.flatnonzero(is_chosen)
+        is_chosen = wider
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(HISTORIES, HISTORIES, RULES, st.integers(0, 5))
+def test_persons_put_in_the_place_of_themselves_go_on_as_if_nothing_had_been(
+    before: list[Said], after: list[Said], rules: IdentityRules, first: int
+) -> None:
+    """As it happens when some persons are folded anew and come to the same."""
+    after = [replace(said, arrived_us=said.arrived_us + 1_000) for said in after]
+    going_on, replaced = FoldedWorld(SALT, rules), FoldedWorld(SALT, rules)
+    going_on.say(before)
+    replaced.say(before)
+    stored = replaced.stored()
+    chosen = hanging_together(stored, first)
+    for _ in range(3):
+        columns = {field.name: getattr(stored, field.name)[chosen] for field in fields(stored)}
+        replaced.graph.replace(chosen, StoredIdentities(**columns), replaced.graph.keys.names())
+    going_on.say(after)
+    replaced.say(after)
+    assert replaced.founders() == going_on.founders()
+    assert replaced.tried == going_on.tried
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,7 @@ from warehouse.latecomers import (
     remove_displaced,
 )
 from warehouse.memberships import store_memberships, touch_histories
-from warehouse.one_id.acts import VOIDING_ACTS, touched_by
-from warehouse.one_id.pairs import find_pairs, find_values
+from warehouse.one_id.pairs import pairs_of_acts
 from warehouse.one_id.persons import Persons, Placed
 from warehouse.one_id.refolding import refold
 from warehouse.pinning import pin_incarnations, read_acts_of_deletion
@@ -226,7 +225,7 @@ class Loader:
         placed, pair_ids = self._persons.place_for_now(connection, batch, accepted)
         self._store_messages(connection, batch, placed, accepted, load_id, set())
         remove_displaced(connection, judged, self._warehouse.project.timezone)
-        self._refold(connection, {*pair_ids, *self._pairs_of_acts(connection, batch)})
+        self._refold(connection, batch, pair_ids)
         self._number(connection, batch)
         remember_contents(connection, judged, self._window_us)
 
@@ -237,7 +236,7 @@ class Loader:
         accepted = _accepted(batch, duplicates)
         placed, changed = self._persons.place(connection, batch, accepted)
         self._store_messages(connection, batch, placed, accepted, load_id, changed)
-        self._refold(connection, self._pairs_of_acts(connection, batch))
+        self._refold(connection, batch, [])
         self._number(connection, batch)
 
     def _store_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
@@ -248,16 +247,6 @@ class Loader:
         if any(act.act == SET_IDENTITY_RULES for _, act, _ in batch.acts):
             create_views(connection, self._warehouse.project)
 
-    def _pairs_of_acts(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> set[int]:
-        """The pairs whose past acts may change."""
-        pair_ids = set[int]()
-        for _, act, _ in batch.acts:
-            if act.act in VOIDING_ACTS:
-                identities, values = touched_by(act.act, act.details)
-                pair_ids.update(find_pairs(connection, self._persons.salt, sorted(identities)))
-                pair_ids.update(find_values(connection, values))
-        return pair_ids
-
     def _number(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch) -> None:
         """Give the identities that were written their public numbers, which count erased incarnations too."""
         written, self._persons.unnumbered = self._persons.unnumbered, set()
@@ -266,12 +255,12 @@ class Loader:
             salt = self._warehouse.project.salt
             pin_incarnations(connection, salt, self._deletions, None if has_more else written)
 
-    def _refold(self, connection: duckdb.DuckDBPyConnection, pair_ids: set[int]) -> None:
-        if pair_ids:
+    def _refold(self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, late_pair_ids: list[int]) -> None:
+        acts = [(act.act, act.details) for _, act, _ in batch.acts]
+        if pair_ids := pairs_of_acts(connection, self._persons.salt, acts).union(late_pair_ids):
             changed = refold(connection, self._persons, pair_ids)
             if changed:
                 touch_histories(connection, changed, self._warehouse.project.timezone)
-            self._persons.restore(connection)
 
     def _store_messages(
         self,

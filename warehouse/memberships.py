@@ -57,6 +57,8 @@ def forget_displaced(connection: duckdb.DuckDBPyConnection, timezone: str) -> No
 def touch_histories(connection: duckdb.DuckDBPyConnection, identities: Iterable[int], timezone: str) -> None:
     """Note that the whole past of these identities' persons, and their accounts, must be refreshed in the marts."""
     with registered(connection, "changed_identities", _identity_rows(identities)):
+        histories = connection.sql(read_statement("load/member_histories")).to_arrow_table()
+    with registered(connection, "member_histories", histories):
         connection.execute(read_statement("load/touch_histories"), {"timezone": timezone})
         connection.execute(read_statement("load/touch_history_accounts"), {"timezone": timezone})
 

@@ -9,7 +9,7 @@ with incarnations as (
         person_id,
         case when incarnation > 0 then log_order end as since_order,
         lead(log_order) over (partition by identity_key, identity_value order by incarnation) as until_order,
-    from store.identities
+    from store.known_identities
 )
 
 select

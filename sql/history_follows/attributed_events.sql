@@ -5,5 +5,5 @@ select
     identities.person_id,
     identities.identity_key,
 from store.events as events
-inner join store.identities as identities
+inner join store.identity_persons as identities
     on events.identity_id = identities.identity_id

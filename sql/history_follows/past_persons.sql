@@ -5,5 +5,5 @@ select
     founder_id,
     first_seen_at,
     last_seen_at,
-from store.identities
+from store.known_identities
 where false

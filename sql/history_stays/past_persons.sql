@@ -6,6 +6,6 @@ select
     min(events.event_at) as first_seen_at,
     max(events.event_at) as last_seen_at,
 from store.attributed_events as events
-anti join store.identities as identities
+anti join store.identity_persons as identities
     on events.person_id = identities.person_id
 group by events.person_id

@@ -26,9 +26,11 @@ from acts
 inner join store.identities as identities
     on acts.identity_key = identities.identity_key
     and acts.identity_value = identities.identity_value
+left join store.unbound_identities as unbound
+    on identities.identity_id = unbound.identity_id
 where
-    identities.unbound_order is null
-    or identities.unbound_order > acts.log_order
+    unbound.unbound_order is null
+    or unbound.unbound_order > acts.log_order
 group by
     acts.account_type,
     acts.account_id,

@@ -3,10 +3,10 @@
 select
     identity_id,
     founder_id,
-from store.identities
+from store.identity_persons
 where founder_id in (
     select identities.founder_id
-    from store.identities as identities
+    from store.identity_persons as identities
     semi join changed_identities
         on identities.identity_id = changed_identities.identity_id
 )

@@ -8,9 +8,9 @@ with first_days as (
     semi join moved_accounts
         on evidence.account_type = moved_accounts.account_type
         and evidence.account_id = moved_accounts.account_id
-    inner join store.identities as identities
+    inner join store.identity_persons as identities
         on evidence.identity_id = identities.identity_id
-    inner join store.identities as members
+    inner join store.known_identities as members
         on identities.founder_id = members.founder_id
 )
 

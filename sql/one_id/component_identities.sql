@@ -6,9 +6,10 @@ select
     row_number() over (partition by identities.pair_id order by identities.incarnation) - 1 as incarnation,
     identities.identity_key,
     identities.identity_value,
-    identities.unbound_order,
-    identities.founder_id,
+    persons.founder_id,
 from store.identities as identities
+inner join store.identity_persons as persons
+    on identities.identity_id = persons.identity_id
 semi join component
     on identities.pair_id = component.pair_id
 order by

@@ -3,7 +3,7 @@
 -- Parameters: person_id (text).
 with members as (
     select identity_id
-    from store.identities
+    from store.identity_persons
     where person_id = cast($person_id as uuid)
 ),
 

@@ -1,29 +1,27 @@
 -- Purpose: the pairs that links of any outcome connect with those found so far. Reads `component`.
 -- Grain: one row per pair that is not in `component` yet.
-with neighbours as (
-    select
-        lefts.pair_id as one,
-        rights.pair_id as other,
-    from store.links as links
-    inner join store.identities as lefts
-        on links.left_identity_id = lefts.identity_id
-    inner join store.identities as rights
-        on links.right_identity_id = rights.identity_id
+with members as (
+    select identities.identity_id
+    from store.identities as identities
+    semi join component
+        on identities.pair_id = component.pair_id
 ),
 
 reached as (
-    select neighbours.other as pair_id
-    from neighbours
-    semi join component
-        on neighbours.one = component.pair_id
+    select links.right_identity_id as identity_id
+    from store.links as links
+    semi join members
+        on links.left_identity_id = members.identity_id
     union
-    select neighbours.one as pair_id
-    from neighbours
-    semi join component
-        on neighbours.other = component.pair_id
+    select links.left_identity_id as identity_id
+    from store.links as links
+    semi join members
+        on links.right_identity_id = members.identity_id
 )
 
-select reached.pair_id
-from reached
+select distinct identities.pair_id
+from store.identities as identities
+semi join reached
+    on identities.identity_id = reached.identity_id
 anti join component
-    on reached.pair_id = component.pair_id
+    on identities.pair_id = component.pair_id

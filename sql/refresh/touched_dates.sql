@@ -6,7 +6,7 @@ with touched_persons as (
         identities.person_id,
         min(touched.from_date) as from_date,
     from store.touched_identities as touched
-    inner join store.identities as identities
+    inner join store.identity_persons as identities
         on touched.identity_id = identities.identity_id
     group by identities.person_id
 ),

@@ -23,5 +23,5 @@ select
     calls.other_changes,
     calls.log_order,
 from store.calls as calls
-left join store.identities as identities
+left join store.identity_persons as identities
     on calls.identity_id = identities.identity_id

@@ -16,4 +16,4 @@ select
     first_seen_at,
     last_seen_at,
     log_order,
-from store.identities
+from store.known_identities

@@ -14,13 +14,17 @@ with named_links as (
         ones.log_order <= others.log_order as is_in_order,
         {'key': ones.identity_key, 'value': ones.identity_value, 'incarnation': ones.incarnation} as one,
         {'key': others.identity_key, 'value': others.identity_value, 'incarnation': others.incarnation} as other,
-        ones.person_id as one_person_id,
-        others.person_id as other_person_id,
+        one_persons.person_id as one_person_id,
+        other_persons.person_id as other_person_id,
     from store.links as links
     inner join store.identities as ones
         on links.left_identity_id = ones.identity_id
     inner join store.identities as others
         on links.right_identity_id = others.identity_id
+    inner join store.identity_persons as one_persons
+        on links.left_identity_id = one_persons.identity_id
+    inner join store.identity_persons as other_persons
+        on links.right_identity_id = other_persons.identity_id
 )
 
 select

@@ -11,5 +11,5 @@ select
     memberships.joined_order as log_order,
     memberships.left_order as left_log_order,
 from store.memberships as memberships
-inner join store.identities as identities
+inner join store.identity_persons as identities
     on memberships.founder_id = identities.identity_id

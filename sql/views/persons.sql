@@ -8,7 +8,7 @@ with members as (
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
         count(*) as identity_count,
-    from store.identities
+    from store.known_identities
     group by person_id
     union all by name
     select

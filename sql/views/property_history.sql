@@ -28,7 +28,7 @@ target_calls as (
         calls.called_at,
         calls.log_order,
     from calls_with_accounts as calls
-    left join store.identities as identities
+    left join store.identity_persons as identities
         on calls.identity_id = identities.identity_id
         and calls.target = 'person'
     left join store.merged_accounts as merged

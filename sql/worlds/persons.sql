@@ -5,7 +5,7 @@ select identities.* replace (
     case when identities.unbound_order < $known_order then identities.unbound_order end as unbound_order,
     case when identities.unbound_order < $known_order then identities.unbound_because end as unbound_because
 )
-from store.identities as identities
+from store.known_identities as identities
 anti join world_component as component
     on identities.pair_id = component.pair_id
 where identities.log_order < $known_order

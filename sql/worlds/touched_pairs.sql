@@ -12,8 +12,10 @@ semi join (
     on identities.identity_id = links.left_identity_id
 where identities.log_order < $known_order
 union
-select pair_id
-from store.identities
+select identities.pair_id
+from store.identities as identities
+inner join store.unbound_identities as unbound
+    on identities.identity_id = unbound.identity_id
 where
-    unbound_order >= $known_order
-    or (unbound_order is not null and cast($happened_at as timestamp) < timestamp 'infinity')
+    unbound.unbound_order >= $known_order
+    or cast($happened_at as timestamp) < timestamp 'infinity'

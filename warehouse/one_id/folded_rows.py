@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.frames import uuids
+from warehouse.one_id.arrays import StoredIdentities
 from warehouse.one_id.batches import Ints, first_links, link_rows, move_rows
 from warehouse.one_id.components import FoldedComponent
 from warehouse.one_id.graph import RELEASES
@@ -67,12 +68,21 @@ class FoldedRows:
             }
         )
 
+    def stored_identities(self) -> StoredIdentities:
+        """The identities as the graph takes them; their keys are numbered by `key_names`."""
+        pair_id = self._of.component.pair_ids[self._of.folded.new[:, 1]]
+        return self._of.graph.renumbered(self.identity_id, pair_id)
+
+    def key_names(self) -> list[str]:
+        """The keys by number."""
+        return self._of.graph.keys.names()
+
     def links(self) -> pa.Table:
         """The links that its messages tried; `row` counts its messages."""
         links = first_links(self._of.folded.links).copy()
         ends = self.identity_id[links[:, :2]]
         links[:, 0], links[:, 1] = ends.min(axis=1, initial=1 << 40), ends.max(axis=1, initial=-1)
-        return link_rows(links, self._of.graph.keys.names())
+        return link_rows(links, self.key_names())
 
     def moves(self) -> pa.Table:
         """Which identities came to another person, by which message."""

@@ -1,23 +1,29 @@
 """The identity graph: persons as a function of the messages folded so far.
 
 Pure: no I/O, no clock. An identity is a dense number here; a person is the set of identities that links have joined,
-and is named after its founder, the identity that was seen first. The state is a set of arrays (`kernel.Arrays`) that
+and is named after its founder, the identity that was seen first. The state is a set of arrays (`arrays.Arrays`) that
 the stored identities alone can bring back.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ingest.identity.rules import DEFAULT_RULES, IdentityRules
-
-if TYPE_CHECKING:
-    from warehouse.one_id.kernel import Arrays, MessageArrays, PairArrays, RuleArrays
+from warehouse.one_id.arrays import (
+    MessageArrays,
+    PairArrays,
+    RuleArrays,
+    StoredIdentities,
+    empty_arrays,
+    with_persons,
+    with_room,
+)
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,21 +72,20 @@ class Keys:
         rank_of = {name: rank for rank, name in enumerate(ordered)}
         return [rank_of[name] for name in self._numbers]
 
-    def rule_arrays(self, versions: Sequence[IdentityRules]) -> "RuleArrays":
+    def rule_arrays(self, versions: Sequence[IdentityRules]) -> RuleArrays:
         """What versions of the rules say of the keys that have a number."""
         for rules in versions:  # a parent may never have been seen
             for key in rules.known_keys():
                 self.number(key)
         keys = [[rules.key(name) for name in self._numbers] for rules in versions]
         parents = [[-1 if rule.parent is None else self._numbers[rule.parent] for rule in each] for each in keys]
-        arrays: RuleArrays = _kernel().RuleArrays(
+        return RuleArrays(
             most=np.array([[rule.most for rule in each] for each in keys], np.int32),
             rank=np.array([self._ranks(rules) for rules in versions], np.int32),
             replaces_oldest=np.array([[rule.over_limit == "replace_oldest" for rule in each] for each in keys]),
             parent_key=np.array(parents, np.int16),
             merges_known=np.array([rules.merges_known_persons for rules in versions]),
         )
-        return arrays
 
 
 @dataclass(frozen=True)
@@ -135,16 +140,33 @@ class IdentityGraph:
 
     def __init__(self) -> None:
         self.keys = Keys()
-        self._arrays = _empty_arrays(_ROOM)
+        self._arrays = empty_arrays(_ROOM)
 
     @classmethod
-    def restored(cls, identities: "StoredIdentities", key_names: Iterable[str]) -> "IdentityGraph":
+    def restored(cls, identities: StoredIdentities, key_names: Iterable[str]) -> "IdentityGraph":
         """The graph that stored identities describe; `key_names` by number."""
         graph = cls()
-        for name in key_names:
-            graph.keys.number(name)
-        graph._arrays = _restore_arrays(identities)
+        graph.replace(np.zeros(0, np.int64), identities, key_names)
         return graph
+
+    def replace(self, old: Ints, identities: StoredIdentities, key_names: Iterable[str]) -> None:
+        """Put identities in the place of others, `old`; `key_names` by number."""
+        numbers = np.array([self.keys.number(name) for name in key_names], np.int64)
+        self._arrays = with_persons(self._arrays, old, replace(identities, key=numbers[identities.key]))
+
+    def renumbered(self, identity_id: Ints, pair_id: Ints) -> StoredIdentities:
+        """All identities under other numbers: by number here, its own and that of its pair there."""
+        every, arrays = np.arange(self.identity_count), self._arrays
+        return StoredIdentities(
+            identity_id=identity_id,
+            pair_id=pair_id,
+            incarnation=self.incarnations(every),
+            key=arrays.key[every].astype(np.int64),
+            founder_id=identity_id[self.founders(every)],
+            arrived_us=arrays.arrived_us[every],
+            place=arrays.place[every],
+            is_live=arrays.is_live[every],
+        )
 
     @property
     def identity_count(self) -> int:
@@ -158,17 +180,16 @@ class IdentityGraph:
 
     def fold(self, versions: Sequence[IdentityRules], messages: Messages, pairs: Pairs) -> Folded:
         """Fold messages into the graph."""
-        kernel = _kernel()
-        self._arrays = _with_room(self._arrays, len(messages.pair))
+        self._arrays = with_room(self._arrays, len(messages.pair))
         rules = self.keys.rule_arrays(versions)
-        pair_arrays: PairArrays = kernel.PairArrays(
+        pair_arrays = PairArrays(
             pairs.pair_id.astype(np.int32),
             pairs.key.astype(np.int16),
             pairs.digest.astype(np.int64),
             pairs.twin.astype(np.int32),
             pairs.twin_void.astype(np.int8),
         )
-        message_arrays: MessageArrays = kernel.MessageArrays(
+        message_arrays = MessageArrays(
             messages.begins.astype(np.int64),
             messages.arrived_us.astype(np.int64),
             messages.index.astype(np.int64),
@@ -178,7 +199,7 @@ class IdentityGraph:
             messages.pair.astype(np.int32),
             messages.void.astype(np.int8),
         )
-        found, new, links, moves, released = kernel.fold(self._arrays, rules, message_arrays, pair_arrays)
+        found, new, links, moves, released = _kernel().fold(self._arrays, rules, message_arrays, pair_arrays)
         return Folded(found, pair_arrays.pair_id.astype(np.int64), new, links, moves, released)
 
     def founders(self, identity_ids: Ints) -> Ints:
@@ -189,6 +210,11 @@ class IdentityGraph:
             founder = parent[founder]
         return founder.astype(np.int64)
 
+    def key_names(self, identity_ids: Ints) -> list[str]:
+        """The key of each identity."""
+        names = self.keys.names()
+        return [names[number] for number in self._arrays.key[identity_ids].tolist()]
+
     def incarnations(self, identity_ids: Ints) -> Ints:
         """How many incarnations of its pair came before each identity."""
         return self._arrays.incarnation[identity_ids].astype(np.int64)
@@ -197,89 +223,3 @@ class IdentityGraph:
         """The founder of every identity: for tests and small graphs."""
         every = np.arange(self.identity_count)
         return dict(zip(every.tolist(), self.founders(every).tolist(), strict=True))
-
-
-@dataclass(frozen=True)
-class StoredIdentities:
-    """Identities as columns, by growing identity id, which may leave numbers out."""
-
-    identity_id: Ints
-    pair_id: Ints
-    incarnation: Ints
-    key: Ints
-    founder_id: Ints
-    arrived_us: Ints
-    place: Ints
-    is_live: npt.NDArray[np.bool_]
-
-
-def place_of(index: int, nth: int, digest: int) -> int:
-    """What tells identities apart that arrived in one microsecond: message index, place in the message, pair's hash."""
-    return index << 44 | nth << 32 | digest
-
-
-def _empty_arrays(room: int) -> "Arrays":
-    arrays: Arrays = _kernel().Arrays(
-        parent=np.zeros(room, np.int32),
-        ring=np.zeros(room, np.int32),
-        arrived_us=np.zeros(room, np.int64),
-        place=np.zeros(room, np.int64),
-        key=np.zeros(room, np.int16),
-        is_live=np.zeros(room, np.bool_),
-        incarnation=np.zeros(room, np.int32),
-        latest=np.zeros(room, np.int32),
-        head=np.full(room, -1, np.int32),
-        node_key=np.zeros(room, np.int16),
-        node_count=np.zeros(room, np.int32),
-        node_next=np.full(room, -1, np.int32),
-        used=np.zeros(2, np.int64),
-    )
-    return arrays
-
-
-def _with_room(arrays: "Arrays", more: int) -> "Arrays":
-    """The same arrays, with room for `more` identities and nodes."""
-    room, needed = len(arrays.parent), int(arrays.used.max()) + more
-    if needed <= room:
-        return arrays
-    larger = _empty_arrays(max(needed, room + room // 2))
-    for name in arrays._fields:
-        if name != "used":
-            getattr(larger, name)[:room] = getattr(arrays, name)
-    larger.used[:] = arrays.used
-    return larger
-
-
-def _restore_arrays(stored: StoredIdentities) -> "Arrays":
-    ids = stored.identity_id
-    arrays = _empty_arrays(int(ids[-1]) + 1 + _ROOM if len(ids) else _ROOM)
-    arrays.used[0] = ids[-1] + 1 if len(ids) else 0
-    arrays.parent[ids] = stored.founder_id
-    arrays.arrived_us[ids], arrays.place[ids] = stored.arrived_us, stored.place
-    arrays.key[ids], arrays.is_live[ids] = stored.key, stored.is_live
-    arrays.incarnation[ids] = stored.incarnation
-    by_incarnation = np.argsort(stored.incarnation, kind="stable")
-    arrays.latest[stored.pair_id[by_incarnation]] = ids[by_incarnation]  # the last one stays
-    by_person = np.argsort(stored.founder_id, kind="stable")
-    members, founders = ids[by_person], stored.founder_id[by_person]
-    if len(members):
-        begins = np.flatnonzero(np.r_[True, founders[1:] != founders[:-1]])
-        following = np.r_[members[1:], members[:1]]
-        following[np.r_[begins[1:], len(members)] - 1] = members[begins]
-        arrays.ring[members] = following
-    _restore_nodes(arrays, stored)
-    return arrays
-
-
-def _restore_nodes(arrays: "Arrays", stored: StoredIdentities) -> None:
-    """Count the live values of each key of each person."""
-    live = stored.is_live
-    person_key = stored.founder_id[live] << 16 | stored.key[live]
-    found, counts = np.unique(person_key, return_counts=True)
-    founders, count = found >> 16, len(found)
-    arrays.node_key[:count], arrays.node_count[:count] = found & 0xFFFF, counts
-    is_last = np.r_[founders[1:] != founders[:-1], True] if count else np.zeros(0, np.bool_)
-    arrays.node_next[:count] = np.where(is_last, -1, np.arange(1, count + 1))
-    first = np.flatnonzero(np.r_[True, is_last[:-1]]) if count else np.zeros(0, np.int64)
-    arrays.head[founders[first]] = first
-    arrays.used[1] = count

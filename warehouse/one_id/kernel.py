@@ -1,17 +1,13 @@
 """The loops of One-ID, compiled: messages in canonical order in, persons out. No I/O, no clock, integers only.
 
-`warehouse.one_id.graph` holds the arrays and says what they mean. A person is a tree in `parent` whose root is the
-identity that founded it; `ring` links the identities of a person in a circle; per person, a list of nodes counts the
-live values of each key.
+The arrays are those of `warehouse.one_id.arrays`. All compiled functions stand in this one file, because numba looks
+for changes only in the file of the function that it keeps on disk, not in those of what it calls.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
-
-_Ints = npt.NDArray[np.int64]
 
 MERGED, JOINED, CONFIRMED, REFUSED, RETRACTED, BLOCKED = 0, 1, 2, 3, 4, 5
 NO_REASON, SINGLE_VALUE, OVER_LIMIT, BOTH_KNOWN, NO_ASSOCIATION = 0, 1, 2, 3, 4
@@ -21,65 +17,6 @@ BY_UNBIND, BY_PARENT, BY_REPLACEMENT = 0, 1, 2
 compiled: Any = numba.njit(cache=True)  # numba has no types
 # What makes no array and no list needs no count of who uses them: counting took two thirds of the time of a fold.
 uncounted: Any = numba.njit(cache=True, _nrt=False)  # type: ignore[call-overload]  # an option that its signature leaves out
-
-
-class Arrays(NamedTuple):
-    """The state. By identity: parent, ring, arrived_us, place, key, is_live, incarnation, head. By pair (the identity
-    id of its first incarnation): latest, its last incarnation. By node: node_key, node_count, node_next.
-    `used` counts identities and nodes.
-    """
-
-    parent: npt.NDArray[np.int32]
-    ring: npt.NDArray[np.int32]
-    arrived_us: _Ints
-    place: _Ints
-    key: npt.NDArray[np.int16]
-    is_live: npt.NDArray[np.bool_]
-    incarnation: npt.NDArray[np.int32]
-    latest: npt.NDArray[np.int32]
-    head: npt.NDArray[np.int32]
-    node_key: npt.NDArray[np.int16]
-    node_count: npt.NDArray[np.int32]
-    node_next: npt.NDArray[np.int32]
-    used: _Ints
-
-
-class RuleArrays(NamedTuple):
-    """What the rules say, by version of the rules and number of the key."""
-
-    most: npt.NDArray[np.int32]
-    rank: npt.NDArray[np.int32]  # from the strongest key on: numbers of keys depend on the order in which they came
-    replaces_oldest: npt.NDArray[np.bool_]
-    parent_key: npt.NDArray[np.int16]
-    merges_known: npt.NDArray[np.bool_]  # by version only
-
-
-class MessageArrays(NamedTuple):
-    """Messages in canonical order. By message: `begins` (where its sightings begin, one entry more than messages),
-    arrived_us, message_index, rules (version), is_unbind, may_link. By sighting, the owner first: pair (its place in
-    the pairs of this batch) and void (0, or the outcome that acts give the link between the owner and it).
-    """
-
-    begins: _Ints
-    arrived_us: _Ints
-    message_index: _Ints
-    rules: npt.NDArray[np.int16]
-    is_unbind: npt.NDArray[np.bool_]
-    may_link: npt.NDArray[np.bool_]
-    pair: npt.NDArray[np.int32]
-    void: npt.NDArray[np.int8]
-
-
-class PairArrays(NamedTuple):
-    """The pairs of a batch: pair_id (-1 until it is first seen; written here), key, digest (32 bits of its name), twin
-    (the pair of this batch that has the same value under the counterpart key, or -1) and twin_void.
-    """
-
-    pair_id: npt.NDArray[np.int32]
-    key: npt.NDArray[np.int16]
-    digest: _Ints
-    twin: npt.NDArray[np.int32]
-    twin_void: npt.NDArray[np.int8]
 
 
 @uncounted

@@ -1,6 +1,6 @@
 """Persons on disk, kept equal to what the messages say.
 
-The graph in memory is a cache of `store.identities`. Messages that come in canonical order are folded onto it; what
+The graph in memory is a cache of what is stored. Messages that come in canonical order are folded onto it; what
 comes late, and acts that change the past, are left to `warehouse.one_id.refolding`.
 """
 
@@ -16,21 +16,25 @@ from ingest.identity.history import RulesHistory
 from warehouse.batch import DecodedBatch
 from warehouse.frames import registered
 from warehouse.one_id.acts import Voids, read_rules_history, read_voids
+from warehouse.one_id.arrays import StoredIdentities
 from warehouse.one_id.batches import (
     Ints,
     MessageRows,
     first_links,
     graph_messages,
-    last_of,
     link_rows,
     move_rows,
     new_identity_rows,
     released_rows,
 )
-from warehouse.one_id.graph import Folded, IdentityGraph, StoredIdentities
+from warehouse.one_id.graph import LINK_OUTCOMES, Folded, IdentityGraph
+from warehouse.one_id.pair_index import PairIndex
 from warehouse.one_id.pairs import KnownPairs, known_pairs
 from warehouse.one_id.sightings import Sightings
+from warehouse.one_id.storing import few_sightings, widen_seen, write_identities, write_persons
 from warehouse.statements import read_statement
+
+_JOINING = (LINK_OUTCOMES.index("merged"), LINK_OUTCOMES.index("joined"))
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Persons:
     def __init__(self, salt: str) -> None:
         self.salt = salt.encode()
         self.graph = IdentityGraph()
+        self.pairs = PairIndex(np.zeros((0, 16), np.uint8), np.zeros(0, np.int64))
         self.voids = Voids()
         self.history = RulesHistory()
         self.unnumbered = set[int]()
@@ -71,7 +76,7 @@ class Persons:
 
     def restore(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Read the graph and what operators have set; the tables are not touched."""
-        self.graph = read_graph(connection)
+        self.graph, self.pairs = read_graph(connection)
         self.restore_acts(connection)
 
     def restore_acts(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -85,13 +90,15 @@ class Persons:
 
         Returns whom they belong to, and the identities that changed persons.
         """
-        sightings, known = self._look_up(connection, batch, accepted)
+        sightings, known = self._look_up(batch, accepted)
         rows = message_rows(batch)
         messages, versions = graph_messages(
             rows, sightings, self.voids.codes(sightings, known.identities), self.history
         )
         folded = self.graph.fold(versions, messages, known.columns)
+        self._index(known, folded.pair_id)
         self._write(connection, known, sightings, folded)
+        widen_seen(connection, few_sightings(self.graph.identity_count))
         owner = np.full(len(rows.arrived_us), -1, np.int64)
         first = sightings.nth() == 0
         owner[sightings.row[first]] = folded.identity_id[first]
@@ -101,26 +108,31 @@ class Persons:
         self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, accepted: npt.NDArray[np.bool_]
     ) -> tuple[Placed, list[int]]:
         """Give messages that come late the first incarnations of their pairs; returns also these pairs, to refold."""
-        sightings, known = self._look_up(connection, batch, accepted)
+        sightings, known = self._look_up(batch, accepted)
         pair_id = known.columns.pair_id.copy()
         used = np.zeros(len(pair_id), np.bool_)
         used[sightings.pair] = True
         new = np.flatnonzero(used & (pair_id < 0))
         pair_id[new] = self.graph.identity_count + np.arange(len(new))
+        self._index(known, pair_id)
         first_seen = dict(zip(sightings.pair[::-1].tolist(), range(len(sightings.pair) - 1, -1, -1), strict=True))
         rows = np.array([[pair_id[place], place, first_seen[place]] for place in new.tolist()], np.int64).reshape(-1, 3)
         identities = new_identity_rows(rows, np.zeros(len(rows), np.int64), pair_id, known.identities, self.salt)
-        _write_identities(connection, identities, sightings, pair_id[sightings.pair])
+        write_identities(connection, identities, sightings, pair_id[sightings.pair])
+        alone = identities.select(["identity_id", "identity_key"])
+        write_persons(connection, alone.append_column("founder_id", alone["identity_id"]), rows[:0, 0])
         owner = np.full(batch.messages.num_rows, -1, np.int64)
         first = sightings.nth() == 0
         owner[sightings.row[first]] = pair_id[sightings.pair[first]]
         return Placed(owner, sightings, pair_id), np.unique(pair_id[sightings.pair]).tolist()
 
-    def _look_up(
-        self, connection: duckdb.DuckDBPyConnection, batch: DecodedBatch, accepted: npt.NDArray[np.bool_]
-    ) -> tuple[Sightings, KnownPairs]:
+    def _look_up(self, batch: DecodedBatch, accepted: npt.NDArray[np.bool_]) -> tuple[Sightings, KnownPairs]:
         sightings = batch.sightings.of_rows(accepted)
-        return sightings, known_pairs(connection, self.salt, batch.pairs, self.graph.keys, self.voids)
+        return sightings, known_pairs(self.pairs, self.salt, batch.pairs, self.graph.keys, self.voids)
+
+    def _index(self, known: KnownPairs, pair_id: Ints) -> None:
+        new = np.flatnonzero((known.columns.pair_id < 0) & (pair_id >= 0))
+        self.pairs.add([known.digests[place] for place in new.tolist()], pair_id[new])
 
     def _write(
         self, connection: duckdb.DuckDBPyConnection, known: KnownPairs, sightings: Sightings, folded: Folded
@@ -128,46 +140,53 @@ class Persons:
         incarnation = self.graph.incarnations(folded.new[:, 0])
         self.unnumbered.update(folded.new[:, 0].tolist())
         rows = new_identity_rows(folded.new, incarnation, folded.pair_id, known.identities, self.salt)
-        _write_identities(connection, rows, sightings, folded.identity_id)
+        write_identities(connection, rows, sightings, folded.identity_id)
+        self._write_changed_persons(connection, folded)
         if len(folded.released):
             with registered(connection, "released", released_rows(folded.released)):
                 connection.execute(read_statement("one_id/unbind_identities"))
-        self._write_links(connection, first_links(folded.links))
+        first_new = self.graph.identity_count - len(folded.new)
+        self._write_links(connection, first_links(folded.links), first_new)
         if len(folded.moves):
             with registered(connection, "new_moves", move_rows(folded.moves)):
                 moves = read_statement("one_id/moves_of_messages")
                 connection.execute(f"insert into store.identity_moves by name {moves}")
-            self._write_founders(connection, folded.moves[last_of(folded.moves[:, 0])][:, 0])
 
-    def _write_links(self, connection: duckdb.DuckDBPyConnection, links: Ints) -> None:
+    def _write_links(self, connection: duckdb.DuckDBPyConnection, links: Ints, first_new: int) -> None:
         table = link_rows(links, self.graph.keys.names())
-        with registered(connection, "candidates", table):
-            unseen = connection.sql(read_statement("one_id/unseen_links")).to_arrow_table()
-        if unseen.num_rows:
-            with registered(connection, "new_links", table.take(unseen["candidate"])):
+        may_be_stored = _may_be_stored(links, first_new)
+        unseen = np.flatnonzero(~may_be_stored)
+        if may_be_stored.any():
+            with registered(connection, "candidates", table.filter(pa.array(may_be_stored))):
+                found = connection.sql(read_statement("one_id/unseen_links")).to_arrow_table()
+            unseen = np.union1d(unseen, found["candidate"].to_numpy())
+        if len(unseen):
+            with registered(connection, "new_links", table.take(unseen)):
                 connection.execute("insert into store.links by name " + read_statement("one_id/links_of_messages"))
 
-    def _write_founders(self, connection: duckdb.DuckDBPyConnection, moved: Ints) -> None:
-        """Write the persons of identities that changed theirs."""
-        founders = {
-            "identity_id": pa.array(moved, pa.uint32()),
-            "founder_id": pa.array(self.graph.founders(moved), pa.uint32()),
+    def _write_changed_persons(self, connection: duckdb.DuckDBPyConnection, folded: Folded) -> None:
+        """Write whose new identities are, and those that changed persons."""
+        new, moved = folded.new[:, 0], np.unique(folded.moves[:, 0])
+        changed = np.union1d(new, moved)
+        rows = {
+            "identity_id": pa.array(changed, pa.uint32()),
+            "identity_key": pa.array(self.graph.key_names(changed), pa.string()),
+            "founder_id": pa.array(self.graph.founders(changed), pa.uint32()),
         }
-        with registered(connection, "founders", pa.table(founders)):
-            connection.execute(read_statement("one_id/set_founders"))
+        write_persons(connection, pa.table(rows), np.setdiff1d(moved, new))
 
 
-def read_graph(connection: duckdb.DuckDBPyConnection) -> IdentityGraph:
-    """The graph that the stored identities describe."""
+def read_graph(connection: duckdb.DuckDBPyConnection) -> tuple[IdentityGraph, PairIndex]:
+    """The graph that the stored identities describe, and where their pairs are found."""
     stored = connection.sql(read_statement("one_id/stored_identities")).to_arrow_table()
     keys = stored["identity_key"].combine_chunks().dictionary_encode()
     if isinstance(keys, pa.ChunkedArray):
         keys = keys.combine_chunks()
-    numbers = {
-        name: stored[name].to_numpy().astype(np.int64)
-        for name in ("identity_id", "pair_id", "incarnation", "founder_id", "arrived_us", "place")
-    }
-    return IdentityGraph.restored(
+    names = ("identity_id", "pair_id", "incarnation", "founder_id", "arrived_us", "place")
+    numbers = {name: stored[name].to_numpy().astype(np.int64) for name in names}
+    hashes = _bytes_of(stored["pair_hash"])
+    numbers["place"] |= np.ascontiguousarray(hashes[:, :4]).view(">u4")[:, 0].astype(np.int64)
+    graph = IdentityGraph.restored(
         StoredIdentities(
             **numbers,
             key=keys.indices.to_numpy().astype(np.int64),
@@ -175,6 +194,24 @@ def read_graph(connection: duckdb.DuckDBPyConnection) -> IdentityGraph:
         ),
         keys.dictionary.to_pylist(),
     )
+    is_first = numbers["identity_id"] == numbers["pair_id"]
+    return graph, PairIndex(hashes[is_first], numbers["pair_id"][is_first])
+
+
+def _bytes_of(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    """A column of 16 bytes as 16 bytes a row."""
+    found = [np.zeros((0, 16), np.uint8)]
+    for chunk in column.cast(pa.binary(16)).chunks:
+        every = np.frombuffer(chunk.buffers()[1] or b"", np.uint8).reshape(-1, 16)
+        found.append(every[chunk.offset : chunk.offset + len(chunk)])
+    return np.concatenate(found)
+
+
+def _may_be_stored(links: Ints, first_new: int) -> npt.NDArray[np.bool_]:
+    """Which links may have been tried before: between two known identities that this very link did not join."""
+    is_joining: npt.NDArray[np.bool_] = np.isin(links[:, 4], _JOINING)
+    is_known: npt.NDArray[np.bool_] = links[:, :2].max(axis=1, initial=-1) < first_new
+    return is_known & ~is_joining
 
 
 def message_rows(batch: DecodedBatch) -> MessageRows:
@@ -186,20 +223,3 @@ def message_rows(batch: DecodedBatch) -> MessageRows:
         record_type=table["record_type"].to_pylist(),
         is_unbind=table["is_unbind"].to_numpy(),
     )
-
-
-def _write_identities(
-    connection: duckdb.DuckDBPyConnection, new: pa.Table, sightings: Sightings, identity_id: Ints
-) -> None:
-    """Write new identities, and when the known ones were seen. Reads `messages`."""
-    columns = {
-        "row": pa.array(sightings.row, pa.uint32()),
-        "identity_id": pa.array(identity_id, pa.uint32()),
-        "place": pa.array(sightings.nth(), pa.uint32()),
-    }
-    with registered(connection, "sightings", pa.table(columns)):
-        # A table of its own: joined to Arrow inside an UPDATE, DuckDB takes ten times as long.
-        seen = connection.sql(read_statement("one_id/seen_identities")).to_arrow_table()
-    with registered(connection, "seen_identities", seen), registered(connection, "new_identities", new):
-        connection.execute(read_statement("one_id/see_identities"))
-        connection.execute(read_statement("one_id/insert_identities"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from warehouse.frames import registered
@@ -12,12 +13,19 @@ from warehouse.one_id.folded_rows import FoldedRows
 from warehouse.one_id.persons import Persons
 from warehouse.statements import read_statement
 
-_BY_IDENTITY = (("identities", "identity_id"), ("identity_moves", "identity_id"), ("links", "left_identity_id"))
+_BY_IDENTITY = (
+    ("identities", "identity_id"),
+    ("identity_persons", "identity_id"),
+    ("unbound_identities", "identity_id"),
+    ("later_sightings", "identity_id"),
+    ("identity_moves", "identity_id"),
+    ("links", "left_identity_id"),
+)
 _OF_THE_GONE = (("account_evidence", "identity_id"), ("account_spans", "identity_id"), ("memberships", "founder_id"))
 
 
 def refold(connection: duckdb.DuckDBPyConnection, persons: Persons, pair_ids: Iterable[int]) -> set[int]:
-    """Fold anew whatever may hang together with these pairs, and write it; `persons` is to be restored after it.
+    """Fold anew whatever may hang together with these pairs, and write it, also into the graph.
 
     Returns the identities concerned, if any of them changed.
     """
@@ -25,14 +33,15 @@ def refold(connection: duckdb.DuckDBPyConnection, persons: Persons, pair_ids: It
     folded = fold_component(component, persons.salt, persons.voids, persons.history)
     rows = FoldedRows(folded, persons.salt, persons.graph.identity_count)
     persons.unnumbered.update(rows.identity_id.tolist())
+    now, old = rows.stored_identities(), rows.stored["identity_id"].to_numpy().astype(np.int64)
+    persons.graph.replace(old, now, rows.key_names())
+    persons.pairs.remove(set(rows.stored["pair_id"].to_pylist()) - set(now.pair_id.tolist()))
     return _write(connection, rows)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, rows: FoldedRows) -> set[int]:
     """Write a folded component in the place of what is stored of it."""
     stored, now = rows.stored["identity_id"], set(rows.identity_id.tolist())
-    concerned = sorted({*stored.to_pylist(), *now})
-    before = _founders(connection, concerned)
     numbers = pa.array(range(rows.messages.num_rows), pa.uint32())
     with (
         registered(connection, "old_identities", pa.table({"identity_id": stored})),
@@ -42,8 +51,9 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: FoldedRows) -> set[int]:
             connection.execute(
                 f"delete from store.{table} using old_identities as old where {table}.{column} = old.identity_id"
             )
-        insert = "insert into store.identities by name select * from folded_identities"
-        _insert(connection, "folded_identities", rows.identities(), insert)
+        identities = rows.identities()
+        for name in ("insert_folded", "insert_folded_persons", "insert_folded_unbound"):
+            _insert(connection, "folded_identities", identities, read_statement(f"one_id/{name}"))
         links_of_messages = f"insert into store.links by name {read_statement('one_id/links_of_messages')}"
         _insert(connection, "new_links", rows.links(), links_of_messages)
         moves_of_messages = f"insert into store.identity_moves by name {read_statement('one_id/moves_of_messages')}"
@@ -52,16 +62,14 @@ def _write(connection: duckdb.DuckDBPyConnection, rows: FoldedRows) -> set[int]:
     _move_messages(connection, moved)
     _forget_gone(connection, set(stored.to_pylist()) - now)
     changed = recollect_evidence(connection, now)
-    return changed | now if moved.num_rows or before != _founders(connection, concerned) else changed
+    has_moved = moved.num_rows or _founders(rows.stored) != _founders(identities)
+    return changed | now if has_moved else changed
 
 
-def _founders(connection: duckdb.DuckDBPyConnection, identity_ids: list[int]) -> list[tuple[int, int]]:
-    """Whose these identities are now."""
-    with registered(connection, "concerned", _ids(identity_ids)):
-        return connection.execute(
-            "select identity_id, founder_id from store.identities semi join concerned using (identity_id) "
-            "order by identity_id"
-        ).fetchall()
+def _founders(identities: pa.Table) -> dict[int, int]:
+    """Whose identities are."""
+    columns = (identities[name].to_pylist() for name in ("identity_id", "founder_id"))
+    return dict(zip(*columns, strict=True))
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table, statement: str) -> None:

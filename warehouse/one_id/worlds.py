@@ -19,16 +19,17 @@ from sqlglot import exp
 
 from warehouse.frames import registered, table_of
 from warehouse.merged_accounts import MERGED, read_merged
-from warehouse.one_id.acts import VOIDING_ACTS, read_rules_history, read_voids, touched_by, voids_after
+from warehouse.one_id.acts import read_rules_history, read_voids, voids_after
 from warehouse.one_id.components import find_component, fold_component
 from warehouse.one_id.folded_rows import FoldedRows
-from warehouse.one_id.pairs import find_pairs, find_values
+from warehouse.one_id.pairs import pairs_of_acts
 from warehouse.project import Project
 from warehouse.statements import list_attribution_views, list_views, read_statement, view_name, with_literals
 
 _ALWAYS = "~"  # sorts behind every place in the log
 _NEVER_ENDS = "infinity"
-_STORED = ("identities", "events", "calls", "links", "identity_moves", "acts", "account_evidence")
+_IDENTITIES = ("identities", "known_identities", "identity_persons", "unbound_identities")
+_STORED = (*_IDENTITIES, "events", "calls", "links", "identity_moves", "acts", "account_evidence")
 _ATTRIBUTED = ("attributed_events", "past_persons")
 _FOLDED = ("memberships", "account_spans", "merged_accounts")
 _ACTS = {
@@ -95,6 +96,9 @@ class _Builder:
             self._view(f"world_{name}", self._statement(f"worlds/{name}"))
         self._table("world_seen", self._cursor.sql(read_statement("worlds/seen")).to_arrow_table())
         self._view("world_identities", read_statement("worlds/identities"))
+        self._view("world_known_identities", "select * from world_identities")
+        self._view("world_identity_persons", "select * from world_identities")
+        self._view("world_unbound_identities", "select * from world_identities where unbound_order is not null")
         self._accounts(rows)
         for name in list_attribution_views(self._history.latest().history):
             self._view(f"world_{view_name(name)}", self._in_world(read_statement(name)))
@@ -131,12 +135,8 @@ class _Builder:
         later = self._cursor.execute(
             "select act, details from store.acts where log_order >= ?", [self._parameters["known_order"]]
         ).fetchall()
-        for act, details in [*((act, json.loads(text)) for act, text in later), *self._world.also]:
-            if act in VOIDING_ACTS:
-                identities, values = touched_by(act, details)
-                touched.update(find_pairs(self._cursor, self._salt, sorted(identities)))
-                touched.update(find_values(self._cursor, values))
-        return touched
+        acts = [*((act, json.loads(text)) for act, text in later), *self._world.also]
+        return touched | pairs_of_acts(self._cursor, self._salt, acts)
 
     def _of_messages(self, rows: FoldedRows, what: str, found: pa.Table) -> pa.Table:
         """Links or moves of the messages that were folded, as they would be stored."""
