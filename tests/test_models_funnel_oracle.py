@@ -198,7 +198,7 @@ def assert_funnel_is_right(question: FunnelQuestion, events: list[StoryEvent]) -
 
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "unordered"])
-@examples(60)
+@examples(25)
 @given(data=st.data(), events=stories())
 def test_every_funnel_counts_what_trying_everything_counts(
     order: str, data: st.DataObject, events: list[StoryEvent]
@@ -209,7 +209,7 @@ def test_every_funnel_counts_what_trying_everything_counts(
 
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "unordered"])
-@examples(40)
+@examples(20)
 @given(data=st.data(), events=stories())
 def test_every_breakdown_groups_as_its_plain_reading(order: str, data: st.DataObject, events: list[StoryEvent]) -> None:
     definition = data.draw(definitions(order))
@@ -219,7 +219,7 @@ def test_every_breakdown_groups_as_its_plain_reading(order: str, data: st.DataOb
 
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "unordered"])
-@examples(25)
+@examples(12)
 @given(data=st.data(), events=stories())
 def test_a_trend_counts_every_interval_by_itself(order: str, data: st.DataObject, events: list[StoryEvent]) -> None:
     definition = data.draw(definitions(order))
@@ -255,7 +255,7 @@ def test_a_trend_counts_every_interval_by_itself(order: str, data: st.DataObject
 
 
 @pytest.mark.parametrize("order", ["ordered", "strict", "unordered"])
-@examples(25)
+@examples(12)
 @given(data=st.data(), events=stories())
 def test_times_to_convert_are_those_of_the_speaking_attempts(
     order: str, data: st.DataObject, events: list[StoryEvent]

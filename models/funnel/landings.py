@@ -14,8 +14,10 @@ from models.funnel.layout import Layout, bit, bits, listed, same
 from models.sql import fragment, select
 
 
-def landing_ctes(layout: Layout) -> dict[str, exp.Query]:
+def landing_ctes(layout: Layout, *, promising_only: bool) -> dict[str, exp.Query]:
     """landing_k: the moments that can take step k, with `takes`, the steps from k on that are taken there.
+
+    With `promising_only`, landing_1 leaves out the starts that cannot speak: see `_promising_starts`.
 
     With optional steps there are several ways to go on: `takes` is the list of them, the best for each last step and
     number of steps.
@@ -24,8 +26,11 @@ def landing_ctes(layout: Layout) -> dict[str, exp.Query]:
     can_tangle = layout.definition.order == "ordered" and steps_share_events(layout.definition.steps)
     if can_tangle:
         ctes |= _tangled_ctes(layout)
+    if promising_only:
+        ctes["promising_starts"] = select(_promising_starts(layout))
     for index in layout.indexes:
-        ctes[f"landing_{index}"] = select(_landing(layout, index, can_tangle))
+        moments = {"moments": "promising_starts"} if promising_only and index == 1 else None
+        ctes[f"landing_{index}"] = select(_landing(layout, index, can_tangle), moments)
     return ctes
 
 
@@ -49,6 +54,26 @@ def _moments(layout: Layout) -> str:
         max(bit_count(step_bits)) as most_steps
     from path_events
     group by {keys}, event_at
+    """
+
+
+def _promising_starts(layout: Layout) -> str:
+    """The first start of a path, and those after which step 2 comes before another start.
+
+    The others come to step 2 at the same moment as a later start, which has more of the window left.
+    """
+    keys = listed(layout.keys)
+    return f"""
+    select * exclude (next_bits, first_place)
+    from (
+        select
+            *,
+            lead(step_bits) over (partition by {keys} order by place) as next_bits,
+            min(place) filter (where step_bits & 1 = 1) over (partition by {keys}) as first_place
+        from moments
+        where step_bits & 3 <> 0
+    ) as moments
+    where step_bits & 1 = 1 and (place = first_place or step_bits & 2 = 2 or next_bits & 2 = 2)
     """
 
 

@@ -16,15 +16,19 @@ from models.questions import Scope
 from models.sql import select
 
 
-def judged_ctes(definition: FunnelDefinition, scope: Scope) -> dict[str, exp.Query]:
-    """`judged_attempts`: every attempt with its group (`breakdown`), what it came to, and whether it is void."""
+def judged_ctes(definition: FunnelDefinition, scope: Scope, *, only_to_speak: bool = False) -> dict[str, exp.Query]:
+    """`judged_attempts`: every attempt with its group (`breakdown`), what it came to, and whether it is void.
+
+    With `only_to_speak` those are left out that cannot be the one that speaks, where that is known beforehand.
+    """
     layout, calendar = Layout(definition), definition.calendar(scope.calendar)
     starts_before = latest_start(layout, scope)
     ctes = path_ctes(layout, scope)
     if definition.order == "unordered":
         ctes |= unordered_ctes(layout, calendar, starts_before)
     else:
-        ctes |= landing_ctes(layout) | walk_ctes(layout, calendar, starts_before)
+        promising_only = only_to_speak and starts_before is None and _later_starts_are_better(definition)
+        ctes |= landing_ctes(layout, promising_only=promising_only) | walk_ctes(layout, calendar, starts_before)
     return ctes | _whole_ctes(layout) | _void_ctes(layout) | _group_ctes(layout)
 
 
@@ -44,6 +48,12 @@ def speaking_ctes(definition: FunnelDefinition, scope: Scope) -> dict[str, exp.Q
     )
     ctes["speaking_attempts"] = select("select * from deepest_attempts where not is_void")
     return ctes
+
+
+def _later_starts_are_better(definition: FunnelDefinition) -> bool:
+    """An exclusion can void a later start alone; an optional step can be taken before it."""
+    is_plain = not definition.exclusions and not definition.has_optional
+    return definition.order == "ordered" and is_plain and len(definition.steps) > 1
 
 
 def shown_ctes(definition: FunnelDefinition, attempts: str, sized_groups: exp.Select) -> dict[str, exp.Query]:
