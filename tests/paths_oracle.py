@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.calendar import Calendar
-from models.paths import PathRow, Paths
+from models.paths import PathRow, PathsQuestion
 from tests.filter_oracle import matches, text_of, value_of
 from tests.sessions_oracle import Group, cut_sessions, group_of, named_groups, seen_by
 from tests.worlds import Carried, StoryEvent
@@ -25,7 +25,7 @@ class FoundPath:
     drops_off: bool
 
 
-def path_rows(question: Paths, events: Sequence[StoryEvent], calendar: Calendar) -> list[PathRow]:
+def path_rows(question: PathsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> list[PathRow]:
     """The rows of the answer, in any order."""
     paths = list(_found(question, events, question.calendar(calendar)))
     sizes: dict[Group, int] = {}
@@ -41,7 +41,7 @@ def path_rows(question: Paths, events: Sequence[StoryEvent], calendar: Calendar)
     return [_row(cell, members) for cell, members in cells.items()]
 
 
-def _found(question: Paths, events: Sequence[StoryEvent], calendar: Calendar) -> Iterator[FoundPath]:
+def _found(question: PathsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> Iterator[FoundPath]:
     for person, seen in seen_by(question, events, calendar).items():
         named = [event for event in seen if node_of(question, event) is not None]
         for session in cut_sessions(question.session, named, calendar):
@@ -58,7 +58,7 @@ def _found(question: Paths, events: Sequence[StoryEvent], calendar: Calendar) ->
                 yield FoundPath(person, group_of(question.breakdown, shown[0][0]), nodes, drops_off)
 
 
-def _shown(question: Paths, visits: list[tuple[StoryEvent, str]]) -> list[tuple[StoryEvent, str]]:
+def _shown(question: PathsQuestion, visits: list[tuple[StoryEvent, str]]) -> list[tuple[StoryEvent, str]]:
     limit = question.step_limit
     if question.start is not None:
         while visits and visits[0][1] != _stripped(question, question.start):
@@ -76,11 +76,11 @@ def _shown(question: Paths, visits: list[tuple[StoryEvent, str]]) -> list[tuple[
     return [*visits[:half], (visits[half][0], "..."), *visits[-half:]]
 
 
-def node_of(question: Paths, event: StoryEvent) -> str | None:
+def node_of(question: PathsQuestion, event: StoryEvent) -> str | None:
     """The name of the event's node; None where it is on no path."""
-    if question.events and not matches(question.events, event):
+    if question.any_of and not matches(question.any_of, event):
         return None
-    label = next((label for label in question.labels if not label.events or matches(label.events, event)), None)
+    label = next((label for label in question.labels if not label.any_of or matches(label.any_of, event)), None)
     name = event.event
     if label is not None:
         values = [value_of(part, event, Carried()) for part in label.parts]
@@ -95,7 +95,7 @@ def node_of(question: Paths, event: StoryEvent) -> str | None:
     return None if name in question.exclude else name
 
 
-def _stripped(question: Paths, name: str) -> str:
+def _stripped(question: PathsQuestion, name: str) -> str:
     return name[:-1] if question.without_trailing_slash and name.endswith("/") and name != "/" else name
 
 
@@ -104,7 +104,7 @@ def _edges(path: FoundPath) -> Iterator[tuple[Edge, float]]:
         yield (step, source, target), (came_at - left_at).total_seconds()
 
 
-def _kept_edges(question: Paths, paths: list[FoundPath]) -> set[Edge]:
+def _kept_edges(question: PathsQuestion, paths: list[FoundPath]) -> set[Edge]:
     people: dict[Edge, list[str]] = {}
     for path in paths:
         for edge, _ in _edges(path):

@@ -88,7 +88,7 @@ class RetentionOracle:
         interval = self._interval(event)
         if period.start and question.mode == "recurring" and interval < self._interval_of(period.start):
             return False
-        return not period.end or question.after_period_end or interval <= self._last_of_period()
+        return not period.end or question.extend_over_end or interval <= self._last_of_period()
 
     def _starting_events(self, own: list[StoryEvent]) -> list[StoryEvent]:
         """The first start event of each interval that is a cohort's."""
@@ -140,7 +140,7 @@ class RetentionOracle:
             return None
         first, last = found
         last_return = last
-        if question.after_period_end and newest is not None:
+        if question.extend_over_end and newest is not None:
             last_return = max(last, self._interval_of(newest))
         return starts_between(first, last, question.interval), last_return
 

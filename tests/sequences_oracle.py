@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.sequences import SequenceCount, SequenceMatch, SequenceNextNode, WindowFunnel
+from models.sequences import (
+    SequenceCountQuestion,
+    SequenceMatchQuestion,
+    SequenceNextNodeQuestion,
+    WindowFunnelQuestion,
+)
 from models.sequences.pattern import PatternItem, parse_pattern
 from tests.filter_oracle import passes
 from tests.sequence_streams import met_by
@@ -31,7 +36,7 @@ class Chain:
     rows: tuple[int, ...]
 
 
-def window_funnel(question: WindowFunnel, done: Done) -> int:
+def window_funnel(question: WindowFunnelQuestion, done: Done) -> int:
     """The level, keeping every chain there could be."""
     chains: dict[int, set[Chain]] = {level: set() for level in range(1, len(question.conditions) + 1)}
     before: Entry | None = None
@@ -53,7 +58,7 @@ def window_funnel(question: WindowFunnel, done: Done) -> int:
     return _level(chains)
 
 
-def _entries(question: WindowFunnel, done: Done) -> list[Entry]:
+def _entries(question: WindowFunnelQuestion, done: Done) -> list[Entry]:
     entries = []
     for row, (second, event) in enumerate(done):
         met = met_by(event, question.conditions)
@@ -61,11 +66,11 @@ def _entries(question: WindowFunnel, done: Done) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.second, entry.condition, entry.row))
 
 
-def _is_strict_order(question: WindowFunnel) -> bool:
+def _is_strict_order(question: WindowFunnelQuestion) -> bool:
     return "strict_order" in question.modes
 
 
-def _breaks_order(question: WindowFunnel, entry: Entry, chains: dict[int, set[Chain]]) -> bool:
+def _breaks_order(question: WindowFunnelQuestion, entry: Entry, chains: dict[int, set[Chain]]) -> bool:
     if entry.condition == 0:
         return True
     if entry.condition == 1:
@@ -73,7 +78,7 @@ def _breaks_order(question: WindowFunnel, entry: Entry, chains: dict[int, set[Ch
     return "allow_early" not in question.modes and not chains[entry.condition - 1]
 
 
-def _longer(question: WindowFunnel, chain: Chain, entry: Entry) -> Chain | None:
+def _longer(question: WindowFunnelQuestion, chain: Chain, entry: Entry) -> Chain | None:
     if entry.second - chain.began > question.window_s:
         return None
     if "strict_increase" in question.modes and entry.second <= chain.last:
@@ -89,7 +94,7 @@ def _level(chains: dict[int, set[Chain]]) -> int:
     return max((level for level, found in chains.items() if found), default=0)
 
 
-def sequence_count(question: SequenceMatch | SequenceCount, done: Done) -> int:
+def sequence_count(question: SequenceMatchQuestion | SequenceCountQuestion, done: Done) -> int:
     """How many matches there are, each beginning after the one before has ended."""
     rows = [(second, met) for second, event in done if (met := met_by(event, question.conditions))]
     items = parse_pattern(question.pattern, len(question.conditions))
@@ -118,7 +123,7 @@ def _match_end(rows: list[tuple[int, list[int]]], items: Sequence[PatternItem], 
     return None
 
 
-def next_node(question: SequenceNextNode, done: Done) -> str | None:
+def next_node(question: SequenceNextNodeQuestion, done: Done) -> str | None:
     """The name of the event after the chain."""
     events = [StoryEvent("", event, at(second)) for second, event in done]
     can_be_base = [all(passes(condition, event) for condition in question.base_where) for event in events]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Period
 from models.sessionizing import SessionCut
-from models.sessions import SessionRow, Sessions
+from models.sessions import SessionRow, SessionsQuestion
 from tests.filter_oracle import matches, passes, text_of, value_of
 from tests.worlds import Carried, StoryEvent
 
@@ -78,12 +78,12 @@ def named_groups(breakdown: Breakdown | None, sizes: dict[Group, int]) -> dict[G
     return {group: group if group in kept else None for group in sizes}
 
 
-def session_rows(question: Sessions, events: Sequence[StoryEvent], calendar: Calendar) -> list[SessionRow]:
+def session_rows(question: SessionsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> list[SessionRow]:
     """The rows of the answer, in any order."""
     calendar = question.calendar(calendar)
     found: list[tuple[str, datetime | None, Group, list[StoryEvent]]] = []
     for person, seen in seen_by(question, events, calendar).items():
-        included = [event for event in seen if not question.events or matches(question.events, event)]
+        included = [event for event in seen if not question.any_of or matches(question.any_of, event)]
         for session in cut_sessions(question.session, included, calendar):
             start = calendar.interval_start(session[0].at, question.interval) if question.interval else None
             group = group_of(question.breakdown, session[0 if question.breakdown_at == "entry" else -1])

@@ -92,8 +92,12 @@ def test_first_payments_and_growing_subjects_count_everybody_once(snapshot: Worl
 def test_a_distribution_has_the_subjects_and_events_of_the_trend(snapshot: World, period: Period) -> None:
     answer = rows(distribution, DistributionQuestion(any_of=PAY, period=period), snapshot)
 
-    assert sum(row.subjects for row in answer) == answer[0].all_subjects == value(whole("subjects", period), snapshot)
-    events = answer[0].all_subjects * (answer[0].average or 0)
+    assert (
+        sum(row.subject_count for row in answer)
+        == answer[0].all_subject_count
+        == value(whole("subjects", period), snapshot)
+    )
+    events = answer[0].all_subject_count * (answer[0].average or 0)
     assert events == pytest.approx(value(whole("total", period), snapshot))
     for row in answer:
         people = ask_people(
@@ -104,7 +108,7 @@ def test_a_distribution_has_the_subjects_and_events_of_the_trend(snapshot: World
             Calendar(),
             absent="missing",
         )
-        assert people.count == row.subjects
+        assert people.count == row.subject_count
 
 
 @examples(25)

@@ -76,9 +76,9 @@ def test_every_distribution_is_what_counting_subject_by_subject_gives(
             row.interval_start,
             row.bucket_from,
             row.bucket_to,
-            row.subjects,
-            row.rate,
-            row.all_subjects,
+            row.subject_count,
+            row.subject_rate,
+            row.all_subject_count,
             row.average,
             row.median,
         )
@@ -133,26 +133,28 @@ def lessons() -> World:
 def test_lessons_of_a_class(lessons: World, asked: dict[str, Any], expected: list[int]) -> None:
     answer = rows(DistributionQuestion(any_of=LESSON, **asked), lessons)
 
-    assert [row.subjects for row in answer] == expected
+    assert [row.subject_count for row in answer] == expected
 
 
 def test_average_and_median_are_those_of_all_subjects(lessons: World) -> None:
     first, *_ = rows(DistributionQuestion(any_of=LESSON), lessons)
 
-    assert (first.all_subjects, first.median, first.bucket_from, first.bucket_to) == (3, 3, 1, 3)
-    assert (first.average, first.rate) == pytest.approx((8 / 3, 1 / 3))
+    assert (first.all_subject_count, first.median, first.bucket_from, first.bucket_to) == (3, 3, 1, 3)
+    assert (first.average, first.subject_rate) == pytest.approx((8 / 3, 1 / 3))
 
 
 def test_each_day_is_counted_by_itself(lessons: World) -> None:
     question = DistributionQuestion(any_of=LESSON, buckets=(1, 3), interval="day", period=Period(at(0), at(4 * DAY)))
 
-    assert [row.subjects for row in rows(question, lessons)] == [1, 1, 3, 0, 1, 0, 0, 0]
+    assert [row.subject_count for row in rows(question, lessons)] == [1, 1, 3, 0, 1, 0, 0, 0]
 
 
 def test_nobody_did_it() -> None:
     nobody = rows(DistributionQuestion(any_of=LESSON, buckets=(1, 3), measure="days"), world([], PROPERTIES))
 
-    assert [(row.subjects, row.rate, row.all_subjects, row.average) for row in nobody] == [(0, None, 0, None)] * 2
+    assert [(row.subject_count, row.subject_rate, row.all_subject_count, row.average) for row in nobody] == [
+        (0, None, 0, None)
+    ] * 2
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_first_customers_of_cdnow_come_back_as_published() -> None:
         mode="first_time",
         value=RetentionValue("revenue"),
         period=Period(end=datetime(1997, 2, 1, tzinfo=UTC)),
-        after_period_end=True,
+        extend_over_end=True,
     )
 
     rows = ask(KIND, question, world(purchases()), Calendar()).rows

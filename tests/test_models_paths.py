@@ -15,7 +15,7 @@ from models.calendar import Calendar, Period
 from models.errors import QuestionError
 from models.filters import PropertyFilter, PropertyOf
 from models.matching import EventMatch
-from models.paths import KIND, NodeLabel, PathNumber, PathRow, Paths
+from models.paths import KIND, NodeLabel, PathNumber, PathRow, PathsQuestion
 from models.sessionizing import SessionCut
 from tests.examples import examples
 from tests.paths_oracle import path_rows
@@ -25,13 +25,13 @@ UTC_DAYS = Calendar()
 VISIT_PAGES = NodeLabel.of("url", event="visit")
 
 
-def rows_of(question: Paths, snapshot: World, calendar: Calendar = UTC_DAYS) -> list[PathRow]:
+def rows_of(question: PathsQuestion, snapshot: World, calendar: Calendar = UTC_DAYS) -> list[PathRow]:
     """The rows, their groups as tuples."""
     rows = ask(KIND, question, snapshot, calendar, "missing").rows
     return [replace(row, breakdown=None if row.breakdown is None else tuple(row.breakdown)) for row in rows]
 
 
-def edges_of(question: Paths, snapshot: World) -> dict[tuple[int, str | None, str | None], int]:
+def edges_of(question: PathsQuestion, snapshot: World) -> dict[tuple[int, str | None, str | None], int]:
     """How many paths have each edge."""
     edges = [row for row in rows_of(question, snapshot) if row.part == "edge"]
     return {(edge.step_index, edge.source, edge.target): edge.path_count for edge in edges}
@@ -59,7 +59,7 @@ def school() -> World:
 
 
 def test_a_page_seen_twice_in_a_row_is_one_node_and_a_new_day_a_new_path(school: World) -> None:
-    question = Paths(labels=(VISIT_PAGES,), groupings=("/course/*",))
+    question = PathsQuestion(labels=(VISIT_PAGES,), groupings=("/course/*",))
 
     counts = {(row.part, row.step_index, row.source, row.target): row.path_count for row in rows_of(question, school)}
     assert counts == {
@@ -79,7 +79,9 @@ def test_a_page_seen_twice_in_a_row_is_one_node_and_a_new_day_a_new_path(school:
 
 def test_the_time_along_an_edge_runs_from_the_first_of_equal_neighbours(school: World) -> None:
     edge = next(
-        row for row in rows_of(Paths(labels=(VISIT_PAGES,)), school) if row.source == "/course/math" and row.target
+        row
+        for row in rows_of(PathsQuestion(labels=(VISIT_PAGES,)), school)
+        if row.source == "/course/math" and row.target
     )
 
     assert (edge.target, edge.average_s) == ("/price", 90)
@@ -87,7 +89,7 @@ def test_the_time_along_an_edge_runs_from_the_first_of_equal_neighbours(school: 
 
 def test_between_two_ends_a_long_path_keeps_both_halves() -> None:
     snapshot = world([page("ann", 60 * number, f"/{number}") for number in range(8)])
-    question = Paths(labels=(VISIT_PAGES,), start="/1/", end="/6", step_limit=4)
+    question = PathsQuestion(labels=(VISIT_PAGES,), start="/1/", end="/6", step_limit=4)
 
     assert edges_of(question, snapshot) == {
         (1, "/1", "/2"): 1,
@@ -98,13 +100,13 @@ def test_between_two_ends_a_long_path_keeps_both_halves() -> None:
 
 
 def test_paths_to_an_end_keep_their_last_steps(school: World) -> None:
-    question = Paths(labels=(VISIT_PAGES,), end="sign", step_limit=2)
+    question = PathsQuestion(labels=(VISIT_PAGES,), end="sign", step_limit=2)
 
     assert edges_of(question, school) == {(1, "/price", "sign"): 2}
 
 
 def test_the_largest_edges_keep_their_names_and_the_others_are_the_rest_of_their_step(school: World) -> None:
-    question = Paths(labels=(VISIT_PAGES,), edge_limit=1, count="subjects", session=SessionCut(gap_s=None))
+    question = PathsQuestion(labels=(VISIT_PAGES,), edge_limit=1, count="subjects", session=SessionCut(gap_s=None))
     rows = [row for row in rows_of(question, school) if row.part in ("edge", "rest")]
 
     assert [(row.part, row.step_index, row.source, row.target, row.path_count) for row in rows] == [
@@ -114,7 +116,7 @@ def test_the_largest_edges_keep_their_names_and_the_others_are_the_rest_of_their
 
 
 def test_the_people_behind_an_edge_are_named(school: World) -> None:
-    question = Paths(labels=(VISIT_PAGES,))
+    question = PathsQuestion(labels=(VISIT_PAGES,))
     on_edge = ask_people(KIND, question, PathNumber("edge", 1, "/price", "sign"), school, UTC_DAYS)
     dropped = ask_people(KIND, question, PathNumber("drop_off", source="/price"), school, UTC_DAYS)
 
@@ -124,12 +126,12 @@ def test_the_people_behind_an_edge_are_named(school: World) -> None:
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda: Paths(step_limit=1), "step_limit is 1: a path is shown with 2 to 100 nodes"),
-        (lambda: Paths(edge_limit=0), "keep at least 1 edge"),
-        (lambda: Paths(start=""), "start is empty"),
-        (lambda: Paths(end="pay", exclude=("pay",)), "among those in exclude"),
-        (lambda: Paths(groupings=("*",)), "some text beside"),
-        (lambda: Paths(count="events"), "choose one of 'paths', 'subjects'"),  # type: ignore[arg-type]  # on purpose
+        (lambda: PathsQuestion(step_limit=1), "step_limit is 1: a path is shown with 2 to 100 nodes"),
+        (lambda: PathsQuestion(edge_limit=0), "keep at least 1 edge"),
+        (lambda: PathsQuestion(start=""), "start is empty"),
+        (lambda: PathsQuestion(end="pay", exclude=("pay",)), "among those in exclude"),
+        (lambda: PathsQuestion(groupings=("*",)), "some text beside"),
+        (lambda: PathsQuestion(count="events"), "choose one of 'paths', 'subjects'"),  # type: ignore[arg-type]  # on purpose
         (lambda: SessionCut(gap_s=0), "gap_s is 0"),
         (lambda: NodeLabel(()), "at least one part"),
     ],
@@ -173,12 +175,12 @@ ENDS = st.sampled_from([None, None, "/a/", "pay", "visit", "/b*x"])
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> Paths:
-    return Paths(
+def questions(draw: st.DrawFn) -> PathsQuestion:
+    return PathsQuestion(
         period=draw(PERIODS),
         where=draw(st.sampled_from([(), (PropertyFilter("url", "neq", "/a"),)])),
         timezone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Asia/Shanghai"])),
-        events=draw(st.sampled_from([(), (EventMatch("visit"), EventMatch("pay"))])),
+        any_of=draw(st.sampled_from([(), (EventMatch("visit"), EventMatch("pay"))])),
         labels=draw(
             st.sampled_from(
                 [
@@ -209,7 +211,7 @@ def ordered(rows: Sequence[PathRow]) -> list[PathRow]:
 
 @examples(80)
 @given(events=story(), question=questions())
-def test_paths_are_those_followed_by_hand(events: list[StoryEvent], question: Paths) -> None:
+def test_paths_are_those_followed_by_hand(events: list[StoryEvent], question: PathsQuestion) -> None:
     snapshot = world(events)
     rows = rows_of(question, snapshot)
 
@@ -218,7 +220,7 @@ def test_paths_are_those_followed_by_hand(events: list[StoryEvent], question: Pa
 
 @examples(12)
 @given(events=story(), question=questions())
-def test_the_people_are_as_many_as_every_number(events: list[StoryEvent], question: Paths) -> None:
+def test_the_people_are_as_many_as_every_number(events: list[StoryEvent], question: PathsQuestion) -> None:
     snapshot = world(events)
     for row in rows_of(question, snapshot):
         group: Any = "other" if row.breakdown is None else row.breakdown

@@ -174,7 +174,7 @@ def test_returns_after_the_period_count_where_that_is_asked() -> None:
     question = RetentionQuestion(periods=3, period=Period(end=local(3)))
 
     assert table(question, snapshot) == {"2024-01-01": (1, 0), "2024-01-02": (0,)}
-    longer = RetentionQuestion(periods=3, period=Period(end=local(3)), after_period_end=True)
+    longer = RetentionQuestion(periods=3, period=Period(end=local(3)), extend_over_end=True)
     assert table(longer, snapshot) == {"2024-01-01": (1, 0, 1, 0), "2024-01-02": (0, 0, 0, 0)}
 
 
@@ -409,7 +409,7 @@ def questions(draw: st.DrawFn) -> RetentionQuestion:
         rolling=draw(st.sampled_from([False, False, True])),
         min_occurrences=draw(st.sampled_from([1, 1, 2])),
         period_0=draw(st.sampled_from(["cohort", "cohort", "returned", "returned_later"])),
-        after_period_end=draw(st.booleans()),
+        extend_over_end=draw(st.booleans()),
         value=draw(st.sampled_from([None, RetentionValue("amount"), RetentionValue("amount", aggregate="average")])),
         breakdown=breakdown,
         attribution=draw(st.sampled_from(["all_events", "start"])) if breakdown else "all_events",

@@ -12,7 +12,7 @@ from models.errors import QuestionError
 from models.filters import PropertyFilter
 from models.matching import Step
 from models.paths import KIND as PATHS
-from models.paths import PathNumber, Paths
+from models.paths import PathNumber, PathsQuestion
 from models.questions import Question, QuestionKind
 from models.sequences import (
     KINDS,
@@ -21,15 +21,15 @@ from models.sequences import (
     SEQUENCE_NEXT_NODE,
     SEQUENCE_RETENTION,
     WINDOW_FUNNEL,
-    SequenceCount,
-    SequenceMatch,
-    SequenceNextNode,
+    SequenceCountQuestion,
+    SequenceMatchQuestion,
     SequenceNextNodeNumber,
+    SequenceNextNodeQuestion,
     SequenceNextNodeRow,
-    SequenceRetention,
+    SequenceRetentionQuestion,
     SequenceRetentionRow,
-    WindowFunnel,
     WindowFunnelNumber,
+    WindowFunnelQuestion,
     WindowFunnelRow,
 )
 from models.sequences.questions import WindowFunnelMode
@@ -68,7 +68,7 @@ def schools() -> World:
 
 
 def test_a_level_counts_those_who_came_exactly_so_far(schools: World) -> None:
-    question = WindowFunnel(conditions=SALES, window_s=86_400)
+    question = WindowFunnelQuestion(conditions=SALES, window_s=86_400)
 
     assert rows_of(WINDOW_FUNNEL, question, schools) == (
         WindowFunnelRow([], 0, 1),  # type: ignore[arg-type]  # as it comes
@@ -82,7 +82,7 @@ def test_a_level_counts_those_who_came_exactly_so_far(schools: World) -> None:
 
 def test_in_strict_order_coming_back_to_the_start_ends_it_unless_reentry_is_allowed(schools: World) -> None:
     def level_of_bob(*modes: WindowFunnelMode) -> int:
-        question = WindowFunnel(conditions=SALES, window_s=86_400, modes=modes)
+        question = WindowFunnelQuestion(conditions=SALES, window_s=86_400, modes=modes)
         return int(results_of(WINDOW_FUNNEL, question, schools, "level")[str(person_id("bob"))])
 
     assert level_of_bob("strict_order") == 2
@@ -90,7 +90,7 @@ def test_in_strict_order_coming_back_to_the_start_ends_it_unless_reentry_is_allo
 
 
 def test_a_breakdown_computes_each_group_apart(schools: World) -> None:
-    question = SequenceRetention(conditions=SALES[:2], breakdown=Breakdown.of("region"))
+    question = SequenceRetentionQuestion(conditions=SALES[:2], breakdown=Breakdown.of("region"))
     rows = rows_of(SEQUENCE_RETENTION, question, schools)
 
     assert [(tuple(row.breakdown), row.condition, row.subject_count) for row in rows] == [
@@ -102,7 +102,7 @@ def test_a_breakdown_computes_each_group_apart(schools: World) -> None:
 
 
 def test_a_condition_nobody_met_is_listed_at_zero(schools: World) -> None:
-    rows = rows_of(SEQUENCE_RETENTION, SequenceRetention(conditions=(*SALES[:1], Step.of("refer"))), schools)
+    rows = rows_of(SEQUENCE_RETENTION, SequenceRetentionQuestion(conditions=(*SALES[:1], Step.of("refer"))), schools)
 
     assert rows[1] == SequenceRetentionRow([], 2, 0)  # type: ignore[arg-type]  # as it comes
 
@@ -114,7 +114,7 @@ def test_patterns_pass_over_events_that_meet_no_condition() -> None:
     conditions = (Step.of("visit"), Step.of("pay"))
 
     def count(pattern: str) -> int:
-        question = SequenceCount(conditions=conditions, pattern=pattern)
+        question = SequenceCountQuestion(conditions=conditions, pattern=pattern)
         return int(results_of(SEQUENCE_COUNT, question, snapshot, "match_count")[str(person_id("ann"))])
 
     assert count("(?1)(?2)") == 2
@@ -124,7 +124,7 @@ def test_patterns_pass_over_events_that_meet_no_condition() -> None:
 
 
 def test_what_comes_next_is_named_and_so_are_the_people(schools: World) -> None:
-    question = SequenceNextNode(conditions=SALES[:2], base="first_match")
+    question = SequenceNextNodeQuestion(conditions=SALES[:2], base="first_match")
 
     assert rows_of(SEQUENCE_NEXT_NODE, question, schools) == (
         SequenceNextNodeRow([], False, None, 1),  # type: ignore[arg-type]  # as it comes
@@ -138,17 +138,23 @@ def test_what_comes_next_is_named_and_so_are_the_people(schools: World) -> None:
 @pytest.mark.parametrize(
     ("make", "complaint"),
     [
-        (lambda: WindowFunnel(conditions=(), window_s=1), "Give 1 to 32 conditions, not 0"),
-        (lambda: WindowFunnel(conditions=SALES, window_s=0), "window_s is 0: give seconds above 0"),
-        (lambda: WindowFunnel(conditions=SALES, window_s=1, modes=("allow_reentry",)), "changes what 'strict_order'"),
-        (lambda: WindowFunnel(conditions=SALES, window_s=1, modes=("strict",)), "mode cannot be 'strict'"),  # type: ignore[arg-type]  # on purpose
-        (lambda: SequenceMatch(conditions=SALES, pattern="(?4)"), r"means none of the 3 conditions"),
-        (lambda: SequenceMatch(conditions=SALES, pattern="(?1)x"), r"cannot be read from 'x' on"),
-        (lambda: SequenceMatch(conditions=SALES, pattern=".*"), r"needs 1 to 64 events"),
-        (lambda: SequenceMatch(conditions=SALES, pattern="(?t<=5)(?1)"), r"the time between two events"),
-        (lambda: SequenceMatch(conditions=SALES, pattern="(?1)(?t>1)(?t<5)(?2)"), r"the time between two events"),
-        (lambda: SequenceCount(conditions=SALES, pattern="(?1)(?t<=5)"), r"ends with a time"),
-        (lambda: SequenceNextNode(conditions=SALES, base="tail"), "Nothing lies forward of the tail"),
+        (lambda: WindowFunnelQuestion(conditions=(), window_s=1), "Give 1 to 32 conditions, not 0"),
+        (lambda: WindowFunnelQuestion(conditions=SALES, window_s=0), "window_s is 0: give seconds above 0"),
+        (
+            lambda: WindowFunnelQuestion(conditions=SALES, window_s=1, modes=("allow_reentry",)),
+            "changes what 'strict_order'",
+        ),
+        (lambda: WindowFunnelQuestion(conditions=SALES, window_s=1, modes=("strict",)), "mode cannot be 'strict'"),  # type: ignore[arg-type]  # on purpose
+        (lambda: SequenceMatchQuestion(conditions=SALES, pattern="(?4)"), r"means none of the 3 conditions"),
+        (lambda: SequenceMatchQuestion(conditions=SALES, pattern="(?1)x"), r"cannot be read from 'x' on"),
+        (lambda: SequenceMatchQuestion(conditions=SALES, pattern=".*"), r"needs 1 to 64 events"),
+        (lambda: SequenceMatchQuestion(conditions=SALES, pattern="(?t<=5)(?1)"), r"the time between two events"),
+        (
+            lambda: SequenceMatchQuestion(conditions=SALES, pattern="(?1)(?t>1)(?t<5)(?2)"),
+            r"the time between two events",
+        ),
+        (lambda: SequenceCountQuestion(conditions=SALES, pattern="(?1)(?t<=5)"), r"ends with a time"),
+        (lambda: SequenceNextNodeQuestion(conditions=SALES, base="tail"), "Nothing lies forward of the tail"),
     ],
 )
 def test_a_wrong_question_says_how_to_ask_it(make: object, complaint: str) -> None:
@@ -191,7 +197,7 @@ def test_the_level_is_that_of_the_longest_chain(modes: tuple[WindowFunnelMode, .
     random = Random(f"levels {modes}")
     for _ in range(ROUNDS):
         stream, conditions = draw_stream(random, 150, most_events=9), draw_conditions(random)
-        question = WindowFunnel(conditions=conditions, window_s=random.choice([1, 3, 10, 30]), modes=modes)
+        question = WindowFunnelQuestion(conditions=conditions, window_s=random.choice([1, 3, 10, 30]), modes=modes)
         expected = {person: window_funnel(question, done) for person, done in stream.in_time_order()}
 
         assert results_of(WINDOW_FUNNEL, question, stream.world(), "level") == by_person(expected), question
@@ -203,7 +209,9 @@ def test_matches_are_counted_one_after_the_other(pattern: str) -> None:
     for _ in range(ROUNDS):
         stream = draw_stream(random, 150)
         conditions = draw_conditions(random, most=1) + draw_conditions(random, most=1)
-        counted, matched = (each(conditions=conditions, pattern=pattern) for each in (SequenceCount, SequenceMatch))
+        counted, matched = (
+            each(conditions=conditions, pattern=pattern) for each in (SequenceCountQuestion, SequenceMatchQuestion)
+        )
         expected = {person: sequence_count(counted, done) for person, done in stream.in_time_order()}
         snapshot = stream.world()
 
@@ -218,7 +226,9 @@ def test_the_next_node_follows_the_chain(direction: Any, base: Any) -> None:
     for _ in range(ROUNDS):
         stream, conditions = draw_stream(random, 150), draw_conditions(random, most=2)
         base_where = (PropertyFilter("event_name", "neq", random.choice(EVENTS), of="field"),)
-        question = SequenceNextNode(conditions=conditions, direction=direction, base=base, base_where=base_where)
+        question = SequenceNextNodeQuestion(
+            conditions=conditions, direction=direction, base=base, base_where=base_where
+        )
         expected = {person: next_node(question, done) for person, done in stream.in_time_order()}
 
         assert results_of(SEQUENCE_NEXT_NODE, question, stream.world(), "next_node") == by_person(expected), question
@@ -229,7 +239,7 @@ def test_retention_asks_for_the_first_condition_and_each_other() -> None:
     for _ in range(ROUNDS):
         stream, conditions = draw_stream(random, 150), draw_conditions(random)
         met = [{number for _, event in done for number in met_by(event, conditions)} for done in stream.events.values()]
-        rows = rows_of(SEQUENCE_RETENTION, SequenceRetention(conditions=conditions), stream.world())
+        rows = rows_of(SEQUENCE_RETENTION, SequenceRetentionQuestion(conditions=conditions), stream.world())
 
         assert [row.subject_count for row in rows] == [
             sum({1, number} <= each for each in met) for number in range(1, len(conditions) + 1)
@@ -240,11 +250,11 @@ def test_the_people_are_as_many_as_every_number() -> None:
     stream = draw_stream(Random("people"), 60)
     snapshot = stream.world()
     questions: dict[str, Any] = {
-        "window-funnel": WindowFunnel(conditions=SALES, window_s=10, breakdown=Breakdown.of("region")),
-        "sequence-retention": SequenceRetention(conditions=SALES),
-        "sequence-match": SequenceMatch(conditions=SALES, pattern="(?1).*(?2)"),
-        "sequence-count": SequenceCount(conditions=SALES, pattern="(?1)(?2)"),
-        "sequence-next-node": SequenceNextNode(conditions=SALES[:1], base="first_match"),
+        "window-funnel": WindowFunnelQuestion(conditions=SALES, window_s=10, breakdown=Breakdown.of("region")),
+        "sequence-retention": SequenceRetentionQuestion(conditions=SALES),
+        "sequence-match": SequenceMatchQuestion(conditions=SALES, pattern="(?1).*(?2)"),
+        "sequence-count": SequenceCountQuestion(conditions=SALES, pattern="(?1)(?2)"),
+        "sequence-next-node": SequenceNextNodeQuestion(conditions=SALES[:1], base="first_match"),
     }
     for kind in KINDS:
         for row in rows_of(kind, questions[kind.name], snapshot):
@@ -258,8 +268,8 @@ def test_who_reaches_the_second_level_has_a_path_between_the_two() -> None:
     # One path per person, all events on it, no window and no ties: the two questions are one.
     stream = draw_stream(Random("agreement"), 100, has_ties=False)
     snapshot = stream.world()
-    funnel = WindowFunnel(conditions=(Step.of("visit"), Step.of("pay")), window_s=1_000_000)
-    between = Paths(start="visit", end="pay", session=SessionCut(gap_s=None))
+    funnel = WindowFunnelQuestion(conditions=(Step.of("visit"), Step.of("pay")), window_s=1_000_000)
+    between = PathsQuestion(start="visit", end="pay", session=SessionCut(gap_s=None))
 
     reached = ask_people(WINDOW_FUNNEL, funnel, WindowFunnelNumber(2), snapshot, UTC_DAYS)
     walked = ask_people(PATHS, between, PathNumber("node", 1, "visit"), snapshot, UTC_DAYS)

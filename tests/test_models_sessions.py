@@ -15,7 +15,7 @@ from models.calendar import Calendar
 from models.errors import QuestionError
 from models.matching import EventMatch
 from models.sessionizing import SessionCut
-from models.sessions import KIND, SessionNumber, SessionRow, Sessions
+from models.sessions import KIND, SessionNumber, SessionRow, SessionsQuestion
 from tests.examples import examples
 from tests.sessions_oracle import session_rows
 from tests.test_models_paths import CUTS, PERIODS, story
@@ -25,7 +25,7 @@ UTC_DAYS = Calendar()
 BY_EVENT = Breakdown((BreakdownProperty("event_name", of="field"),))
 
 
-def rows_of(question: Sessions, snapshot: World) -> list[SessionRow]:
+def rows_of(question: SessionsQuestion, snapshot: World) -> list[SessionRow]:
     """The rows, their groups as tuples."""
     rows = ask(KIND, question, snapshot, UTC_DAYS, "missing").rows
     return [replace(row, breakdown=None if row.breakdown is None else tuple(row.breakdown)) for row in rows]
@@ -47,7 +47,7 @@ def classroom() -> World:
 
 
 def test_half_an_hour_of_silence_ends_a_session(classroom: World) -> None:
-    assert rows_of(Sessions(), classroom) == [
+    assert rows_of(SessionsQuestion(), classroom) == [
         SessionRow(
             breakdown=(),
             interval_start=None,
@@ -77,11 +77,11 @@ def test_half_an_hour_of_silence_ends_a_session(classroom: World) -> None:
     ],
 )
 def test_sessions_are_cut_where_the_question_says(cut: SessionCut, sessions: int, classroom: World) -> None:
-    assert sum(row.session_count for row in rows_of(Sessions(session=cut), classroom)) == sessions
+    assert sum(row.session_count for row in rows_of(SessionsQuestion(session=cut), classroom)) == sessions
 
 
 def test_midnight_is_that_of_the_question(classroom: World) -> None:
-    question = Sessions(session=SessionCut(split_by_day=True), timezone="Asia/Shanghai", interval="day")
+    question = SessionsQuestion(session=SessionCut(split_by_day=True), timezone="Asia/Shanghai", interval="day")
 
     assert [(row.interval_start, row.session_count) for row in rows_of(question, classroom)] == [
         (datetime(2024, 1, 1), 2),  # noqa: DTZ001  # local
@@ -90,7 +90,7 @@ def test_midnight_is_that_of_the_question(classroom: World) -> None:
 
 
 def test_the_exit_event_splits_sessions_by_how_they_end(classroom: World) -> None:
-    entries, exits = Sessions(breakdown=BY_EVENT), Sessions(breakdown=BY_EVENT, breakdown_at="exit")
+    entries, exits = SessionsQuestion(breakdown=BY_EVENT), SessionsQuestion(breakdown=BY_EVENT, breakdown_at="exit")
 
     assert {row.breakdown: row.session_count for row in rows_of(entries, classroom)} == {("open",): 3}
     assert {row.breakdown: row.session_count for row in rows_of(exits, classroom)} == {
@@ -101,27 +101,27 @@ def test_the_exit_event_splits_sessions_by_how_they_end(classroom: World) -> Non
 
 
 def test_only_included_events_make_a_session(classroom: World) -> None:
-    (row,) = rows_of(Sessions(events=(EventMatch("search"),)), classroom)
+    (row,) = rows_of(SessionsQuestion(any_of=(EventMatch("search"),)), classroom)
 
     assert (row.session_count, row.bounce_count) == (2, 2)
 
 
 def test_who_bounced_is_named(classroom: World) -> None:
-    people = ask_people(KIND, Sessions(), SessionNumber(is_bounce=True), classroom, UTC_DAYS)
+    people = ask_people(KIND, SessionsQuestion(), SessionNumber(is_bounce=True), classroom, UTC_DAYS)
 
     assert people.subjects == (str(person_id("ann")),)
 
 
 def test_a_wrong_question_says_how_to_ask_it() -> None:
     with pytest.raises(QuestionError, match="name the properties in breakdown"):
-        Sessions(breakdown_at="exit")
+        SessionsQuestion(breakdown_at="exit")
 
 
 QUESTIONS = st.builds(
-    Sessions,
+    SessionsQuestion,
     period=PERIODS,
     timezone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Shanghai"]),
-    events=st.sampled_from([(), (EventMatch("visit"), EventMatch("pay"))]),
+    any_of=st.sampled_from([(), (EventMatch("visit"), EventMatch("pay"))]),
     session=CUTS,
     interval=st.sampled_from([None, "hour", "day", "week"]),
     breakdown=st.sampled_from([Breakdown.of("url"), BY_EVENT, Breakdown((*BY_EVENT.by,), limit=1)]),
@@ -137,13 +137,13 @@ def ordered(rows: Sequence[SessionRow]) -> list[tuple[object, ...]]:
 
 @examples(60)
 @given(events=story(), question=QUESTIONS)
-def test_sessions_are_those_cut_by_hand(events: list[StoryEvent], question: Sessions) -> None:
+def test_sessions_are_those_cut_by_hand(events: list[StoryEvent], question: SessionsQuestion) -> None:
     assert ordered(rows_of(question, world(events))) == ordered(session_rows(question, events, UTC_DAYS))
 
 
 @examples(12)
 @given(events=story(), question=QUESTIONS)
-def test_the_people_are_as_many_as_every_number(events: list[StoryEvent], question: Sessions) -> None:
+def test_the_people_are_as_many_as_every_number(events: list[StoryEvent], question: SessionsQuestion) -> None:
     snapshot = world(events)
     for row in rows_of(question, snapshot):
         group: Any = "other" if row.breakdown is None else row.breakdown

@@ -12,24 +12,24 @@ from models.asking import ask
 from models.calendar import Calendar
 from models.matching import EventMatch, Step
 from models.paths import KIND as PATHS
-from models.paths import Paths
+from models.paths import PathsQuestion
 from models.questions import Question, QuestionKind
 from models.sequences import (
     SEQUENCE_COUNT,
     SEQUENCE_NEXT_NODE,
     WINDOW_FUNNEL,
-    SequenceCount,
-    SequenceNextNode,
-    WindowFunnel,
+    SequenceCountQuestion,
+    SequenceNextNodeQuestion,
+    WindowFunnelQuestion,
 )
 from models.sequences.questions import WindowFunnelMode
 from models.sessions import KIND as SESSIONS
-from models.sessions import Sessions
+from models.sessions import SessionsQuestion
 from tests.sequence_streams import results_of
 from tests.worlds import StoryEvent, World, at, person_id, world
 
 CONCEPTS = Path(__file__).parent.parent / "docs/concepts"
-LABELS = [{"parts": [{"property": "url"}], "events": [{"event": "visit"}]}]
+LABELS = [{"parts": [{"property": "url"}], "any_of": [{"event": "visit"}]}]
 
 
 def table(page: str, header: str) -> list[list[str]]:
@@ -65,7 +65,7 @@ def classroom() -> World:
 
 @pytest.mark.parametrize(("asked", "edges"), table("paths.md", "question | edges: paths"))
 def test_each_question_gives_the_edges_that_the_page_says(asked: str, edges: str, readers: World) -> None:
-    question = TypeAdapter(Paths).validate_python({"labels": LABELS, **json.loads(asked.strip("`"))})
+    question = TypeAdapter(PathsQuestion).validate_python({"labels": LABELS, **json.loads(asked.strip("`"))})
     rows = [row for row in rows_of(PATHS, question, readers) if row.part == "edge"]
 
     found = [f"{row.step_index} {row.source} > {row.target}: {row.path_count}" for row in rows]
@@ -74,7 +74,7 @@ def test_each_question_gives_the_edges_that_the_page_says(asked: str, edges: str
 
 @pytest.mark.parametrize(("asked", "groups"), table("sessions.md", "question | group: sessions, events, bounces"))
 def test_each_question_gives_the_sessions_that_the_page_says(asked: str, groups: str, classroom: World) -> None:
-    question = TypeAdapter(Sessions).validate_json(asked.strip("`"))
+    question = TypeAdapter(SessionsQuestion).validate_json(asked.strip("`"))
     rows = rows_of(SESSIONS, question, classroom)
 
     found = [
@@ -106,7 +106,9 @@ def result_of(kind: QuestionKind[Any], question: Question, events: str, column: 
 @pytest.mark.parametrize(("events", "modes", "level"), table("sequences.md", "events | modes | level"))
 def test_each_run_of_events_reaches_the_level_that_the_page_says(events: str, modes: str, level: str) -> None:
     given: Any = tuple(re.findall(r"`(\w+)`", modes))
-    question = WindowFunnel(conditions=conditions("abcd" if "d" in events else "abc"), window_s=100, modes=given)
+    question = WindowFunnelQuestion(
+        conditions=conditions("abcd" if "d" in events else "abc"), window_s=100, modes=given
+    )
 
     assert result_of(WINDOW_FUNNEL, question, events, "level") == int(level)
 
@@ -119,7 +121,7 @@ def test_the_page_explains_every_mode() -> None:
 
 @pytest.mark.parametrize(("events", "pattern", "matches"), table("sequences.md", "events | pattern | matches"))
 def test_each_pattern_is_found_as_often_as_the_page_says(events: str, pattern: str, matches: str) -> None:
-    question = SequenceCount(conditions=conditions("ab"), pattern=pattern.strip("`"))
+    question = SequenceCountQuestion(conditions=conditions("ab"), pattern=pattern.strip("`"))
 
     assert result_of(SEQUENCE_COUNT, question, events, "match_count") == int(matches)
 
@@ -127,7 +129,7 @@ def test_each_pattern_is_found_as_often_as_the_page_says(events: str, pattern: s
 @pytest.mark.parametrize(("events", "ends", "following"), table("sequences.md", "events | direction, base | next"))
 def test_each_chain_has_next_what_the_page_says(events: str, ends: str, following: str) -> None:
     given: dict[str, Any] = dict(zip(("direction", "base"), re.findall(r"`(\w+)`", ends), strict=True))
-    question = SequenceNextNode(conditions=conditions("ab"), **given)
+    question = SequenceNextNodeQuestion(conditions=conditions("ab"), **given)
 
     assert result_of(SEQUENCE_NEXT_NODE, question, events, "next_node") == (
         None if following == "nothing" else following
@@ -135,7 +137,12 @@ def test_each_chain_has_next_what_the_page_says(events: str, ends: str, followin
 
 
 def test_the_examples_of_the_pages_are_questions() -> None:
-    kinds = {"paths": Paths, "sessions": Sessions, "window-funnel": WindowFunnel, "sequence-count": SequenceCount}
+    kinds = {
+        "paths": PathsQuestion,
+        "sessions": SessionsQuestion,
+        "window-funnel": WindowFunnelQuestion,
+        "sequence-count": SequenceCountQuestion,
+    }
     pages = "".join(
         (CONCEPTS / page).read_text(encoding="utf-8") for page in ("paths.md", "sessions.md", "sequences.md")
     )

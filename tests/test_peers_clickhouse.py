@@ -20,11 +20,11 @@ from models.sequences import (
     SEQUENCE_NEXT_NODE,
     SEQUENCE_RETENTION,
     WINDOW_FUNNEL,
-    SequenceCount,
-    SequenceMatch,
-    SequenceNextNode,
-    SequenceRetention,
-    WindowFunnel,
+    SequenceCountQuestion,
+    SequenceMatchQuestion,
+    SequenceNextNodeQuestion,
+    SequenceRetentionQuestion,
+    WindowFunnelQuestion,
 )
 from models.sequences.questions import WindowFunnelMode
 from tests.examples import FACTOR
@@ -99,7 +99,7 @@ def test_window_funnel_gives_the_levels_that_clickhouse_gives(
         window = random.choice([1, 3, 10, 30])
         expected = Peer(stream, conditions).ask("windowFunnel", [window, *peer_modes])
 
-        question = WindowFunnel(conditions=conditions, window_s=window, modes=modes)
+        question = WindowFunnelQuestion(conditions=conditions, window_s=window, modes=modes)
         assert results_of(WINDOW_FUNNEL, question, stream.world(), "level") == expected, (seed, question)
 
 
@@ -109,13 +109,13 @@ def test_retention_gives_what_clickhouse_gives(seed: int) -> None:
         stream, conditions = draw_stream(random, PEOPLE), draw_conditions(random, least=2)
         expected = Peer(stream, conditions).ask("retention", [], before="")
 
-        question, snapshot = SequenceRetention(conditions=conditions), stream.world()
+        question, snapshot = SequenceRetentionQuestion(conditions=conditions), stream.world()
         for number in range(1, len(conditions) + 1):
             found = people_of(question, snapshot, number)
             assert found == {person for person, met in expected.items() if met[number - 1]}, (seed, question)
 
 
-def people_of(question: SequenceRetention, snapshot: Any, number: int) -> set[str]:
+def people_of(question: SequenceRetentionQuestion, snapshot: Any, number: int) -> set[str]:
     from models.asking import ask_people
     from models.calendar import Calendar
     from models.sequences import SequenceRetentionNumber
@@ -132,11 +132,11 @@ def test_patterns_are_found_where_clickhouse_finds_them(pattern: str, seed: int)
         conditions = draw_conditions(random, most=1) + draw_conditions(random, most=1)
         peer, snapshot = Peer(stream, conditions), stream.world()
 
-        counted = SequenceCount(conditions=conditions, pattern=pattern)
+        counted = SequenceCountQuestion(conditions=conditions, pattern=pattern)
         assert results_of(SEQUENCE_COUNT, counted, snapshot, "match_count") == {
             person: int(count) for person, count in peer.ask("sequenceCount", [pattern]).items()
         }, (seed, counted)
-        matched = SequenceMatch(conditions=conditions, pattern=pattern)
+        matched = SequenceMatchQuestion(conditions=conditions, pattern=pattern)
         assert results_of(SEQUENCE_MATCH, matched, snapshot, "is_matched") == {
             person: bool(is_matched) for person, is_matched in peer.ask("sequenceMatch", [pattern]).items()
         }, (seed, matched)
@@ -152,7 +152,7 @@ def test_the_next_node_is_the_one_clickhouse_gives(direction: Any, base: Any, se
         before = f"t, event, event = '{base_event}', "
         expected = Peer(stream, conditions).ask("sequenceNextNode", [direction, base], before=before)
 
-        question = SequenceNextNode(
+        question = SequenceNextNodeQuestion(
             conditions=conditions,
             direction=direction,
             base=base,

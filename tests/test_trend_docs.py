@@ -78,7 +78,7 @@ def test_each_example_of_a_distribution(options: str, amounts: str, subjects: st
     rows = asked("distribution", {"any_of": [{"event": "lesson"}]} | said(options))
 
     of_subjects = [float(each) for each in amounts.split(", ") if each != "none"]
-    assert [row.subjects for row in rows] == figures(subjects)
+    assert [row.subject_count for row in rows] == figures(subjects)
     assert rows[0].average == pytest.approx(sum(of_subjects) / len(of_subjects))
 
 

@@ -46,7 +46,7 @@ def paths(
 ) -> None:
     """What comes after what, step by step, and where paths end."""
     question = {
-        "events": _matches(events),
+        "any_of": _matches(events),
         "labels": [_label(text) for text in labels or []],
         "groupings": groupings or [],
         "exclude": exclude or [],
@@ -84,7 +84,7 @@ def sessions(
 ) -> None:
     """How many sessions there are, how long and how deep, and how many are a single event."""
     question = {
-        "events": _matches(events),
+        "any_of": _matches(events),
         "interval": interval,
         "breakdown": {"by": [_property(breakdown)]} if breakdown else None,
         "breakdown_at": "exit" if at_exit else "entry",
@@ -129,7 +129,7 @@ def _session(gap: str, split_by_day: bool) -> dict[str, Any]:
 def _label(text: str) -> dict[str, Any]:
     """`PageViewed=url`; a property alone names all events, and leaves out those without it."""
     event, equals, name = text.rpartition("=")
-    return {"parts": [{"property": name}], "events": [{"event": event}] if equals else []}
+    return {"parts": [{"property": name}], "any_of": [{"event": event}] if equals else []}
 
 
 def _matches(events: list[str] | None) -> list[dict[str, str]]:

@@ -64,8 +64,8 @@ def bounds_of(question: DistributionQuestion) -> list[tuple[int, float | None, f
 class DistributionRow:
     """One bucket of an interval and a group: its subjects, and their rate (0..1) among all of them.
 
-    `all_subjects`, and the average and median of their amounts, are those of the interval and group, in each of its
-    rows. `interval_start` is local time, null for a whole period without a start.
+    `all_subject_count`, and the average and median of their amounts, are those of the interval and group, in each of
+    its rows. `interval_start` is local time, null for a whole period without a start.
     """
 
     interval_index: int
@@ -74,9 +74,9 @@ class DistributionRow:
     bucket_index: int
     bucket_from: float | None
     bucket_to: float | None
-    subjects: int
-    rate: float | None
-    all_subjects: int
+    subject_count: int
+    subject_rate: float | None
+    all_subject_count: int
     average: float | None
     median: float | None
 

@@ -31,7 +31,7 @@ group by interval_index, breakdown, subject_id
 """
 _BUCKETED = "select *, $bucket_index as bucket_index from subject_amounts"
 _COUNTED = """
-select interval_index, breakdown, bucket_index, count(*) as subjects
+select interval_index, breakdown, bucket_index, count(*) as subject_count
 from bucketed_subjects
 group by interval_index, breakdown, bucket_index
 """
@@ -39,7 +39,7 @@ _SUMMARIES = """
 select
     interval_index,
     breakdown,
-    count(*) as all_subjects,
+    count(*) as all_subject_count,
     favg(amount) as average,
     quantile_cont(amount, 0.5) as median
 from bucketed_subjects
@@ -53,9 +53,9 @@ select
     buckets.bucket_index,
     buckets.bucket_from,
     buckets.bucket_to,
-    coalesce(counted.subjects, 0) as subjects,
-    coalesce(counted.subjects, 0) / summaries.all_subjects as rate,
-    coalesce(summaries.all_subjects, 0) as all_subjects,
+    coalesce(counted.subject_count, 0) as subject_count,
+    coalesce(counted.subject_count, 0) / summaries.all_subject_count as subject_rate,
+    coalesce(summaries.all_subject_count, 0) as all_subject_count,
     summaries.average,
     summaries.median
 from intervals

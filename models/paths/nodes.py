@@ -7,12 +7,12 @@ from sqlglot import exp
 from models.breakdown import group_of_event
 from models.columns import Columns
 from models.conditions import matches_any
-from models.paths.question import NodeLabel, Paths
+from models.paths.question import NodeLabel, PathsQuestion
 from models.questions import SeenEvents
 from models.sql import fragment, literal, select
 
 
-def node_ctes(question: Paths, seen: SeenEvents) -> dict[str, exp.Query]:
+def node_ctes(question: PathsQuestion, seen: SeenEvents) -> dict[str, exp.Query]:
     """CTEs that end in nodes: one row per event that is on a path, with its node and what sessions are cut by."""
     values = {
         "event_at": exp.column("event_at", table="events"),
@@ -22,7 +22,7 @@ def node_ctes(question: Paths, seen: SeenEvents) -> dict[str, exp.Query]:
     }
     if question.breakdown is not None:
         values["breakdown"] = group_of_event(question.breakdown, seen.columns)
-    where = [matches_any(question.events, seen.columns)] if question.events else []
+    where = [matches_any(question.any_of, seen.columns)] if question.any_of else []
     named_events = seen.rows(values, where)
     nodes = select("select * exclude (own_name), $name as node from named_events", name=_grouped(question))
     excluded = [literal(each) for each in question.exclude]
@@ -32,17 +32,17 @@ def node_ctes(question: Paths, seen: SeenEvents) -> dict[str, exp.Query]:
     return {**seen.ctes, "named_events": named_events, "nodes": nodes}
 
 
-def shown_name(name: str, question: Paths) -> str:
+def shown_name(name: str, question: PathsQuestion) -> str:
     """The name of a node as events of that name would have it."""
     if question.without_trailing_slash and len(name) > 1 and name.endswith("/"):
         return name[:-1]
     return name
 
 
-def _own_name(question: Paths, columns: Columns) -> exp.Expr:
+def _own_name(question: PathsQuestion, columns: Columns) -> exp.Expr:
     name = exp.Case()
     for label in question.labels:
-        is_meant = matches_any(label.events, columns) if label.events else exp.true()
+        is_meant = matches_any(label.any_of, columns) if label.any_of else exp.true()
         name.when(is_meant, _labelled(label, columns), copy=False)
     own = name.else_(fragment("events.event_name"), copy=False) if question.labels else fragment("events.event_name")
     if not question.without_trailing_slash:
@@ -59,7 +59,7 @@ def _labelled(label: NodeLabel, columns: Columns) -> exp.Expr:
     return reduce(lambda left, right: fragment("$left || $right", left=left, right=right), parts)
 
 
-def _grouped(question: Paths) -> exp.Expr:
+def _grouped(question: PathsQuestion) -> exp.Expr:
     if not question.groupings:
         return exp.column("own_name")
     name = exp.Case()

@@ -20,11 +20,11 @@ Counted = Literal["paths", "subjects"]
 class NodeLabel:
     """What events are called on a path: the values of `parts`, joined by `separator`.
 
-    It holds for events that any of `events` means (empty: all). An event that lacks one of the parts is on no path.
+    It holds for events that any of `any_of` means (empty: all). An event that lacks one of the parts is on no path.
     """
 
     parts: tuple[PropertyOf, ...]
-    events: tuple[EventMatch, ...] = ()
+    any_of: tuple[EventMatch, ...] = ()
     separator: str = ""
 
     def __post_init__(self) -> None:
@@ -38,10 +38,10 @@ class NodeLabel:
 
 
 @dataclass(frozen=True)
-class Paths(Question):
+class PathsQuestion(Question):
     """Which node follows which.
 
-    Events that any of `events` means (empty: all) are nodes, called by the first of `labels` for their event, by their
+    Events that any of `any_of` means (empty: all) are nodes, called by the first of `labels` for their event, by their
     event's name where there is none. `without_trailing_slash` takes one slash off the end of a name. A name in which a
     grouping is found (`*` stands for anything) becomes that grouping; names in `exclude` are on no path.
 
@@ -53,7 +53,7 @@ class Paths(Question):
     rest. With a breakdown a path belongs to the group of the event at its first node.
     """
 
-    events: tuple[EventMatch, ...] = ()
+    any_of: tuple[EventMatch, ...] = ()
     labels: tuple[NodeLabel, ...] = ()
     without_trailing_slash: bool = True
     groupings: tuple[str, ...] = ()

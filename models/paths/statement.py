@@ -7,13 +7,13 @@ from sqlglot import exp
 
 from models.breakdown import kept_groups, shown_group
 from models.paths.nodes import node_ctes, shown_name
-from models.paths.question import Paths
+from models.paths.question import PathsQuestion
 from models.questions import Scope, SeenEvents, Statement
 from models.sessionizing import session_ctes
 from models.sql import fragment, select, union_all
 
 
-def build(question: Paths, scope: Scope) -> Statement:
+def build(question: PathsQuestion, scope: Scope) -> Statement:
     """The parts of all paths, step by step."""
     seen = SeenEvents(question, scope)
     ctes: dict[str, exp.Query] = {
@@ -67,11 +67,11 @@ where position >= first_position
 """
 
 
-def _own_group(question: Paths) -> exp.Expr:
+def _own_group(question: PathsQuestion) -> exp.Expr:
     return exp.column("breakdown") if question.breakdown is not None else fragment("cast([] as varchar[])")
 
 
-def _end_ctes(question: Paths) -> dict[str, exp.Query]:
+def _end_ctes(question: PathsQuestion) -> dict[str, exp.Query]:
     """CTEs that end in begun_visits, numbered from the start, and ends, where they are asked for."""
     ctes: dict[str, exp.Query] = {"begun_visits": select("select * from visits")}
     if question.start is not None:
@@ -114,7 +114,7 @@ where position <= last_position
 """
 
 
-def _shown_nodes(question: Paths) -> exp.Select:
+def _shown_nodes(question: PathsQuestion) -> exp.Select:
     if question.end is None:
         return select(_FIRST_NODES, step_limit=question.step_limit)
     if question.start is None:
@@ -137,7 +137,7 @@ window in_order as (partition by subject_id, session_number order by step_index)
 """
 
 
-def _kept_ctes(question: Paths) -> dict[str, exp.Query]:
+def _kept_ctes(question: PathsQuestion) -> dict[str, exp.Query]:
     """The groups and the edges that keep their names, where not all do."""
     ctes: dict[str, exp.Query] = {}
     if question.breakdown is not None and question.breakdown.limit is not None:
@@ -166,7 +166,7 @@ limit $limit
 """
 
 
-def _counted_steps(question: Paths) -> exp.Select:
+def _counted_steps(question: PathsQuestion) -> exp.Select:
     has_other = question.breakdown is not None and question.breakdown.limit is not None
     group = shown_group("kept_groups") if has_other else exp.column("breakdown")
     is_kept = "(step_index, source, target) in (select (step_index, source, target) from kept_edges)"
@@ -214,6 +214,6 @@ order by breakdown nulls last, step_index, part, path_count desc, source, target
 """
 
 
-def _drop_offs(question: Paths) -> list[exp.Select]:
+def _drop_offs(question: PathsQuestion) -> list[exp.Select]:
     """Paths that have to reach an end drop off nowhere."""
     return [select(_DROP_OFFS)] if question.end is None else []

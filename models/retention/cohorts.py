@@ -96,7 +96,7 @@ def _read_period(question: RetentionQuestion, seen: SeenEvents) -> Period:
     """Whole intervals; first starts are looked for before them, and returns after them where that is asked."""
     whole = whole_intervals(question.period, question.interval, seen.calendar)
     start = whole.start if question.mode == "recurring" else None
-    return Period(start, None if question.after_period_end else whole.end)
+    return Period(start, None if question.extend_over_end else whole.end)
 
 
 def _needs_order(question: RetentionQuestion) -> bool:

@@ -41,7 +41,7 @@ class RetentionQuestion(Question):
     into that of its first start event ever, filters included, and "first_ever" into that of its first event of that
     name, if it passes the filters. The period is widened to whole intervals; without a start the table begins with the
     oldest cohort, without an end it ends with the interval of the newest event. Returns after the end count only with
-    `after_period_end`.
+    `extend_over_end`.
 
     Period n is the n-th interval after the cohort's, or with `windows` "elapsed" the n-th stretch of 1, 24 or 168 hours
     from each subject's own first start event of the table. `periods` is the last n; `brackets` (7, 23) ask for n 1 to 7
@@ -63,7 +63,7 @@ class RetentionQuestion(Question):
     rolling: bool = False
     min_occurrences: int = 1
     period_0: PeriodZero = "cohort"
-    after_period_end: bool = False
+    extend_over_end: bool = False
     value: RetentionValue | None = None
     breakdown: Breakdown | None = None
     attribution: RetentionAttribution = "all_events"

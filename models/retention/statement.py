@@ -140,7 +140,7 @@ def _bounds(question: RetentionQuestion, seen: SeenEvents) -> dict[str, exp.Quer
     interval, oldest = question.interval, "(select min(cohort_interval) from members)"
     newest = interval_number(exp.column("newest_at"), interval, seen.calendar)
     last = exp.column("last_interval")
-    last_return = fragment("greatest($last, $newest)", last=last, newest=newest) if question.after_period_end else last
+    last_return = fragment("greatest($last, $newest)", last=last, newest=newest) if question.extend_over_end else last
     return {
         "table_bounds": interval_bounds(question.period, interval, seen.calendar, oldest),
         "bounds": select(_BOUNDS, last_return=last_return),

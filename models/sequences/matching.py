@@ -10,12 +10,12 @@ from sqlglot import exp
 
 from models.questions import Scope, SeenEvents, Statement
 from models.sequences.pattern import PatternItem, parse_pattern
-from models.sequences.questions import SequenceMatch
+from models.sequences.questions import SequenceMatchQuestion
 from models.sequences.rows import SequenceRows
 from models.sql import fragment, select, values_table
 
 
-def build_match(question: SequenceMatch, scope: Scope) -> Statement:
+def build_match(question: SequenceMatchQuestion, scope: Scope) -> Statement:
     """Whether each path has a match."""
     rows = SequenceRows(question, SeenEvents(question, scope))
     ctes = {**_found_ctes(question, rows), "path_results": select(_ARE_MATCHED)}
@@ -23,7 +23,7 @@ def build_match(question: SequenceMatch, scope: Scope) -> Statement:
     return rows.statement(ctes, ["is_matched"], _reread(ctes), possible)
 
 
-def build_count(question: SequenceMatch, scope: Scope) -> Statement:
+def build_count(question: SequenceMatchQuestion, scope: Scope) -> Statement:
     """How many matches that do not overlap each path has."""
     rows = SequenceRows(question, SeenEvents(question, scope))
     ctes = {**_found_ctes(question, rows), "counts": select(_COUNTS), "path_results": select(_COUNTED)}
@@ -101,7 +101,7 @@ left join counts using (path_id)
 """
 
 
-def _found_ctes(question: SequenceMatch, rows: SequenceRows) -> dict[str, exp.Query]:
+def _found_ctes(question: SequenceMatchQuestion, rows: SequenceRows) -> dict[str, exp.Query]:
     """found_k: the events that can be the k-th of a match, with the position at which the match ends."""
     items = parse_pattern(question.pattern, len(rows.flags))
     ctes = {

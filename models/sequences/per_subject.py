@@ -4,12 +4,12 @@ from sqlglot import exp
 
 from models.conditions import all_hold, filter_conditions
 from models.questions import Scope, SeenEvents, Statement
-from models.sequences.questions import SequenceNextNode, SequenceRetention
+from models.sequences.questions import SequenceNextNodeQuestion, SequenceRetentionQuestion
 from models.sequences.rows import SequenceRows
 from models.sql import fragment, select, values_table
 
 
-def build_retention(question: SequenceRetention, scope: Scope) -> Statement:
+def build_retention(question: SequenceRetentionQuestion, scope: Scope) -> Statement:
     """Which conditions each path has met, where it has met the first."""
     rows = SequenceRows(question, SeenEvents(question, scope))
     numbered = list(enumerate(rows.flags, start=1))
@@ -63,7 +63,7 @@ left join (
 """
 
 
-def build_next_node(question: SequenceNextNode, scope: Scope) -> Statement:
+def build_next_node(question: SequenceNextNodeQuestion, scope: Scope) -> Statement:
     """What comes next on each path."""
     seen = SeenEvents(question, scope)
     rows = SequenceRows(question, seen)
@@ -88,11 +88,11 @@ _IS_BASE = {
 }
 
 
-def _position(question: SequenceNextNode) -> exp.Expr:
+def _position(question: SequenceNextNodeQuestion) -> exp.Expr:
     return fragment("max(position)" if question.base == "last_match" else "min(position)")
 
 
-def _distance(question: SequenceNextNode) -> exp.Expr:
+def _distance(question: SequenceNextNodeQuestion) -> exp.Expr:
     return fragment("position - base_position" if question.direction == "forward" else "base_position - position")
 
 

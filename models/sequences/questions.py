@@ -56,7 +56,7 @@ class SequenceQuestion(Question):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WindowFunnel(SequenceQuestion):
+class WindowFunnelQuestion(SequenceQuestion):
     """The longest run of conditions, from the first, met in order of time within `window_s` of the first event.
 
     The window is elapsed time and its end belongs to it. Without modes, equal times are in order and one event may
@@ -104,7 +104,7 @@ class WindowFunnelNumber:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceRetention(SequenceQuestion):
+class SequenceRetentionQuestion(SequenceQuestion):
     """Who met the first condition, and who of them met each of the others; in any order, at any time of the period."""
 
 
@@ -126,7 +126,7 @@ class SequenceRetentionNumber:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceMatch(SequenceQuestion):
+class SequenceMatchQuestion(SequenceQuestion):
     """Whose events contain the `pattern`.
 
     Events that meet no condition are dropped first. `(?1)` is an event that meets condition 1, `.` any event, `.*` any
@@ -159,8 +159,8 @@ class SequenceMatchNumber:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceCount(SequenceMatch):
-    """How often the `pattern` is found in a subject's events, where found parts do not overlap; see SequenceMatch."""
+class SequenceCountQuestion(SequenceMatchQuestion):
+    """How often the `pattern` is found in a subject's events, where found parts do not overlap."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class SequenceCountNumber:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SequenceNextNode(SequenceQuestion):
+class SequenceNextNodeQuestion(SequenceQuestion):
     """What comes after a chain of events that follow each other immediately, each meeting the next condition.
 
     The chain begins at the base: the subject's first event ("head") or last ("tail"), or its first or last event that

@@ -9,7 +9,7 @@ order; an event that meets no condition stands before those of its time.
 from sqlglot import exp
 
 from models.questions import Scope, SeenEvents, Statement
-from models.sequences.questions import WindowFunnel
+from models.sequences.questions import WindowFunnelQuestion
 from models.sequences.rows import SequenceRows
 from models.sequences.serving_once import serving_once_ctes
 from models.sql import any_of, fragment, select, union_all, values_table
@@ -17,7 +17,7 @@ from models.sql import any_of, fragment, select, union_all, values_table
 _STRICT = {"strict_order", "strict_deduplication"}
 
 
-def build(question: WindowFunnel, scope: Scope) -> Statement:
+def build(question: WindowFunnelQuestion, scope: Scope) -> Statement:
     """The level of every path."""
     rows = SequenceRows(question, SeenEvents(question, scope))
     ctes = {**rows.ctes(), "met_rows": select(_MET_ROWS, meets_any=rows.meets_any)}
@@ -67,7 +67,7 @@ left join levels using (path_id)
 """
 
 
-def _reached_ctes(rows: SequenceRows, question: WindowFunnel) -> dict[str, exp.Query]:
+def _reached_ctes(rows: SequenceRows, question: WindowFunnelQuestion) -> dict[str, exp.Query]:
     """reached_k: the events that reach level k, each with the latest start (`entered_at`) it can be reached from."""
     ctes: dict[str, exp.Query] = {"reached_1": select(_REACHED_FIRST, is_met=rows.flags[0])}
     text = _REACHED_NEXT
@@ -159,7 +159,7 @@ group by path_id
 """
 
 
-def _ending_ctes(rows: SequenceRows, question: WindowFunnel) -> dict[str, exp.Query]:
+def _ending_ctes(rows: SequenceRows, question: WindowFunnelQuestion) -> dict[str, exp.Query]:
     """CTEs that end in ends: the position of the row that ended a path, and the level this row gave it, or 0."""
     modes = question.modes
     found: list[exp.Select] = []

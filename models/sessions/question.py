@@ -15,14 +15,14 @@ SessionEvent = Literal["entry", "exit"]
 
 
 @dataclass(frozen=True)
-class Sessions(Question):
-    """Sessions of events that any of `events` means (empty: all), cut as `session` says.
+class SessionsQuestion(Question):
+    """Sessions of events that any of `any_of` means (empty: all), cut as `session` says.
 
     A session belongs to the `interval` in which it begins, and to the group of its first event (`breakdown_at` "entry")
     or of its last ("exit"): by the field event_name, these are its entry and its exit event.
     """
 
-    events: tuple[EventMatch, ...] = ()
+    any_of: tuple[EventMatch, ...] = ()
     session: SessionCut = HALF_HOUR_OF_SILENCE
     interval: Interval | None = None
     breakdown: Breakdown | None = None

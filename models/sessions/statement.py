@@ -6,18 +6,18 @@ from models.breakdown import group_of_event, kept_groups, shown_group
 from models.conditions import matches_any
 from models.questions import Scope, SeenEvents, Statement
 from models.sessionizing import session_ctes
-from models.sessions.question import Sessions
+from models.sessions.question import SessionsQuestion
 from models.sql import fragment, interval_start, select
 
 
-def build(question: Sessions, scope: Scope) -> Statement:
+def build(question: SessionsQuestion, scope: Scope) -> Statement:
     """The measures of the sessions of every interval and group."""
     seen = SeenEvents(question, scope)
     values: dict[str, exp.Expr] = {name: exp.column(name, table="events") for name in ("event_at", "log_order")}
     values |= question.session.flags(seen.columns)
     if question.breakdown is not None:
         values["own_group"] = group_of_event(question.breakdown, seen.columns)
-    where = [matches_any(question.events, seen.columns)] if question.events else []
+    where = [matches_any(question.any_of, seen.columns)] if question.any_of else []
     events = seen.rows(values, where)
     ctes: dict[str, exp.Query] = {
         **seen.ctes,
@@ -82,7 +82,7 @@ _GROUP_AT = {
 }
 
 
-def _group(question: Sessions) -> exp.Expr:
+def _group(question: SessionsQuestion) -> exp.Expr:
     if question.breakdown is None:
         return fragment("cast([] as varchar[])")
     return fragment(_GROUP_AT[question.breakdown_at])

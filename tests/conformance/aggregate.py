@@ -10,16 +10,16 @@ from models.sequences import (
     SEQUENCE_NEXT_NODE,
     SEQUENCE_RETENTION,
     WINDOW_FUNNEL,
-    SequenceCount,
     SequenceCountNumber,
-    SequenceMatch,
+    SequenceCountQuestion,
     SequenceMatchNumber,
-    SequenceNextNode,
+    SequenceMatchQuestion,
     SequenceNextNodeNumber,
-    SequenceRetention,
+    SequenceNextNodeQuestion,
     SequenceRetentionNumber,
-    WindowFunnel,
+    SequenceRetentionQuestion,
     WindowFunnelNumber,
+    WindowFunnelQuestion,
 )
 from tests.conformance.cases import Asked, filters
 
@@ -30,18 +30,20 @@ def answer(asked: Asked) -> dict[str, Any]:
     conditions = tuple(Step((EventMatch(None, filters(each)),)) for each in query["conditions"])
     match query["function"]:
         case "window_funnel":
-            funnel = WindowFunnel(conditions=conditions, window_s=query["window"], modes=tuple(query.get("modes", ())))
+            funnel = WindowFunnelQuestion(
+                conditions=conditions, window_s=query["window"], modes=tuple(query.get("modes", ()))
+            )
             return {"by_user": _by_user(asked, WINDOW_FUNNEL, funnel, "level", WindowFunnelNumber)}
         case "retention":
-            return _retention(asked, SequenceRetention(conditions=conditions))
+            return _retention(asked, SequenceRetentionQuestion(conditions=conditions))
         case "sequence_match":
-            matched = SequenceMatch(conditions=conditions, pattern=query["pattern"])
+            matched = SequenceMatchQuestion(conditions=conditions, pattern=query["pattern"])
             found = _by_user(asked, SEQUENCE_MATCH, matched, "is_matched", SequenceMatchNumber)
             return {"by_user": {user: int(is_matched) for user, is_matched in found.items()}}
         case "sequence_count":
-            counted = SequenceCount(conditions=conditions, pattern=query["pattern"])
+            counted = SequenceCountQuestion(conditions=conditions, pattern=query["pattern"])
             return {"by_user": _by_user(asked, SEQUENCE_COUNT, counted, "match_count", SequenceCountNumber)}
-    chain = SequenceNextNode(
+    chain = SequenceNextNodeQuestion(
         conditions=conditions,
         direction=query["direction"],
         base=query["base"],
@@ -61,7 +63,7 @@ def _by_user(asked: Asked, kind: QuestionKind[Any], question: Any, name: str, nu
     }
 
 
-def _retention(asked: Asked, question: SequenceRetention) -> dict[str, Any]:
+def _retention(asked: Asked, question: SequenceRetentionQuestion) -> dict[str, Any]:
     rows = asked.ask(SEQUENCE_RETENTION, question).rows
     met = [asked.people(SEQUENCE_RETENTION, question, SequenceRetentionNumber(row.condition)) for row in rows]
     users = {str(event["user"]) for event in asked.case.events}

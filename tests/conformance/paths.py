@@ -4,7 +4,7 @@ from typing import Any
 
 from models.filters import PropertyFilter, PropertyOf
 from models.matching import EventMatch
-from models.paths import KIND, NodeLabel, Paths
+from models.paths import KIND, NodeLabel, PathsQuestion
 from models.sessionizing import SessionCut
 from tests.conformance.cases import Asked, filters, subject_of
 from tests.stories import Json
@@ -34,14 +34,14 @@ def answer(asked: Asked) -> dict[str, Any]:
     return {"edges": edges, "edge_count": len(edges)}
 
 
-def _question(asked: Asked) -> Paths:
+def _question(asked: Asked) -> PathsQuestion:
     query: Json = asked.case.query
     label = query.get("label")
-    return Paths(
+    return PathsQuestion(
         period=asked.case.period,
         where=filters(query.get("where")),
         **subject_of(asked.case),
-        events=() if label else tuple(INCLUDED[each] for each in query.get("include", ())),
+        any_of=() if label else tuple(INCLUDED[each] for each in query.get("include", ())),
         labels=(NodeLabel(tuple(map(_part, label))),) if label else PAGES,
         without_trailing_slash=not label,
         groupings=tuple(query.get("groupings", ())),
