@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import collecting, decoding, freshness, identity, loading
+from bench import collecting, decoding, freshness, identity, loading, questions
 
 BENCHMARKS = {
     "decoding": decoding.run,
@@ -10,6 +10,7 @@ BENCHMARKS = {
     "loading": loading.run,
     "freshness": freshness.run,
     "identity": identity.run,
+    "questions": questions.run,
 }
 
 

@@ -50,7 +50,8 @@ def window_funnel(question: WindowFunnelQuestion, done: Done) -> int:
         if entry.condition == 1:
             chains[1].add(Chain(entry.second, entry.second, (entry.row,)))
         elif entry.condition > 1:
-            longer = [_longer(question, chain, entry) for chain in chains[entry.condition - 1]]
+            earlier = chains[entry.condition - 1]
+            longer = [_longer(question, chain, earlier, entry) for chain in earlier]
             chains[entry.condition].update(chain for chain in longer if chain is not None)
         if chains[len(question.conditions)]:
             break
@@ -78,10 +79,12 @@ def _breaks_order(question: WindowFunnelQuestion, entry: Entry, chains: dict[int
     return "allow_early" not in question.modes and not chains[entry.condition - 1]
 
 
-def _longer(question: WindowFunnelQuestion, chain: Chain, entry: Entry) -> Chain | None:
+def _longer(question: WindowFunnelQuestion, chain: Chain, beside: set[Chain], entry: Entry) -> Chain | None:
     if entry.second - chain.began > question.window_s:
         return None
     if "strict_increase" in question.modes and entry.second <= chain.last:
+        return None
+    if "latest_only" in question.modes and chain.last < max(each.last for each in beside):
         return None
     if "strict_once" in question.modes and entry.row in chain.rows:
         return None

@@ -173,6 +173,7 @@ MODES: list[tuple[WindowFunnelMode, ...]] = [
     ("strict_order", "allow_reentry"),
     ("strict_order", "allow_early"),
     ("strict_order", "allow_reentry", "allow_early", "strict_once"),
+    ("strict_increase", "latest_only"),
     ("strict_order", "strict_increase"),
     ("strict_order", "strict_deduplication"),
     ("strict_deduplication", "strict_increase"),

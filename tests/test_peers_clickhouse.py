@@ -35,11 +35,12 @@ pytestmark = pytest.mark.peers
 ROUNDS = 8 * FACTOR
 PEOPLE = 150
 
-# Ours, and what ClickHouse 26.9 calls it. There a start at the time of the next condition hides an earlier one from
-# strict_increase, unless strict_once stands beside it; a repeat gives the level reached; and reentry is always allowed.
+# Ours, and what ClickHouse 26.9 calls it. There an event hides those before it from strict_increase,
+# unless strict_once stands beside it; a repeat gives the level reached; and reentry is always allowed.
 MODES: list[tuple[tuple[WindowFunnelMode, ...], tuple[str, ...]]] = [
     ((), ()),
     (("strict_increase",), ("strict_increase", "strict_once")),
+    (("strict_increase", "latest_only"), ("strict_increase",)),
     (("strict_once",), ("strict_once",)),
     (("strict_deduplication", "level_reached"), ("strict_deduplication",)),
     (("strict_order", "allow_reentry"), ("strict_order",)),

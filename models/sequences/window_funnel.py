@@ -71,7 +71,9 @@ def _reached_ctes(rows: SequenceRows, question: WindowFunnelQuestion) -> dict[st
     """reached_k: the events that reach level k, each with the latest start (`entered_at`) it can be reached from."""
     ctes: dict[str, exp.Query] = {"reached_1": select(_REACHED_FIRST, is_met=rows.flags[0])}
     text = _REACHED_NEXT
-    if "strict_increase" in question.modes:
+    if "latest_only" in question.modes:
+        text += "and met.event_at > previous.event_at"
+    elif "strict_increase" in question.modes:
         text = text.replace("met.event_at >= previous", "met.event_at > previous")
     for level, flag in enumerate(rows.flags[1:], start=2):
         tables = {"reached_previous": f"reached_{level - 1}"}
