@@ -62,8 +62,8 @@ class WindowFunnelQuestion(SequenceQuestion):
     """The longest run of conditions, from the first, met in order of time within `window_s` of the first event.
 
     The window is elapsed time and its end belongs to it. Without modes, equal times are in order and one event may
-    serve several conditions. "strict_increase": times strictly grow; with "latest_only" after the latest event
-    of the condition before, so that one at the same time hides those before it. "strict_once": one event serves one condition.
+    serve several conditions. "strict_increase": times strictly grow; with "latest_only" after the latest event of the
+    condition before, so that one at the same time hides those before it. "strict_once": one event serves one condition.
     "strict_deduplication": a condition (but the first) that is met again ends it with the level of the row before;
     with "level_reached", with the level reached. "strict_order": once begun, an event that meets no condition ends it,
     one that meets a condition out of turn does, and so does the first condition after the second was met;
