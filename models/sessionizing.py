@@ -15,6 +15,7 @@ from models.columns import Columns
 from models.conditions import matches_any
 from models.errors import QuestionError, require_choice
 from models.matching import EventMatch
+from models.parts import Part
 from models.sql import any_of, fragment, local_time, select
 
 DEFAULT_GAP_S = 1800.0
@@ -24,7 +25,7 @@ ExactGap = Literal["cuts", "holds"]
 
 
 @dataclass(frozen=True)
-class SessionCut:
+class SessionCut(Part):
     """Where one session ends and the next begins.
 
     `gap_s` seconds without an event cut (None: no silence does); `exact_gap` "holds" asks for more than that. An event

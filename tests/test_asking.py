@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import httpx
 import pytest
@@ -16,6 +17,8 @@ from models.filters import PropertyFilter
 from models.keeping import KeptAnswers
 from models.kinds import KINDS
 from models.matching import Stage
+from models.parts import Part
+from models.questions import QuestionKind
 from models.sales_path import KIND, SalesPathNumber, SalesPathQuestion
 from tests.stories import StoryLog, device, event, loader_of, native, new_warehouse
 from tests.test_api import House, wait_for
@@ -166,3 +169,22 @@ def test_only_what_depends_on_the_data_alone_is_kept() -> None:
 
 
 STAGES = {"stages": [{"name": stage.name, "any_of": [{"event": stage.any_of[0].event}]} for stage in PATH]}
+
+
+def parts_in(kind: object, found: set[type] | None = None) -> set[type]:
+    """The dataclasses that a type is made of, itself included."""
+    found = set() if found is None else found
+    for inner in get_args(kind):
+        parts_in(inner, found)
+    if isinstance(kind, type) and is_dataclass(kind) and kind not in found:
+        found.add(kind)
+        hints = get_type_hints(kind)
+        for each in fields(kind):
+            parts_in(hints[each.name], found)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_no_part_of_a_question_passes_over_a_misspelt_field(kind: QuestionKind[Any]) -> None:
+    lenient = {each.__name__ for each in parts_in(kind.question) | parts_in(kind.number) if not issubclass(each, Part)}
+    assert lenient == set()

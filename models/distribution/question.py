@@ -11,6 +11,7 @@ from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.intervals import require_intervals
 from models.matching import EventMatch
+from models.parts import Part
 from models.questions import Question
 
 DistributionMeasure = Literal["total", "hours", "days", "weeks", "months", "sum", "average", "min", "max", "distinct"]
@@ -82,7 +83,7 @@ class DistributionRow:
 
 
 @dataclass(frozen=True)
-class DistributionNumber:
+class DistributionNumber(Part):
     """Which subjects: those of a bucket, or of all buckets."""
 
     bucket_index: int | None = None

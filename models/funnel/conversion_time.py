@@ -10,6 +10,7 @@ from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import best_of_shown, reread, shown_ctes, speaking_ctes
 from models.funnel.trend import require_measured_steps
+from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
 from models.sql import fragment, literal, select
 
@@ -58,7 +59,7 @@ class TimeToConvertRow:
 
 
 @dataclass(frozen=True)
-class TimeToConvertNumber:
+class TimeToConvertNumber(Part):
     """Who needed a time of the bin that starts there; of all bins where it is null."""
 
     bin_start_s: int | None = None

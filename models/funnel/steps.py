@@ -8,6 +8,7 @@ from sqlglot import exp
 from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import Layout, step_column
 from models.funnel.speaking import best_of_shown, reread, shown_ctes, speaking_ctes
+from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
 from models.sql import select, union_all, values_table
 
@@ -40,7 +41,7 @@ class FunnelRow:
 
 
 @dataclass(frozen=True)
-class FunnelNumber:
+class FunnelNumber(Part):
     """Who took a step, counted from 1, or dropped out before it; of one group where there is a breakdown."""
 
     step_index: int

@@ -12,6 +12,7 @@ from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import judged_ctes, reread, shown_ctes
 from models.funnel.steps import groups_shown
+from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
 from models.sql import interval_start, literal, one_interval, select
 
@@ -56,7 +57,7 @@ class FunnelTrendRow:
 
 
 @dataclass(frozen=True)
-class FunnelTrendNumber:
+class FunnelTrendNumber(Part):
     """Who, beginning in the interval of that local start, came to `from_step` or to `to_step`."""
 
     interval_start: datetime

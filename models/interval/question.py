@@ -10,6 +10,7 @@ from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.intervals import require_intervals
 from models.matching import Step
+from models.parts import Part
 from models.questions import Question
 
 Pairing = Literal["each", "first", "last"]
@@ -83,7 +84,7 @@ class IntervalRow:
 
 
 @dataclass(frozen=True)
-class IntervalNumber:
+class IntervalNumber(Part):
     """Which subjects: those with a pair in an interval and a group, or anywhere."""
 
     interval_index: int | None = None

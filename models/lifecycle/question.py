@@ -9,6 +9,7 @@ from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.matching import ANY_EVENT, EventMatch
+from models.parts import Part
 from models.questions import Question
 
 CreatedBy = Literal["first_event", "first_match", "property"]
@@ -62,7 +63,7 @@ class LifecycleRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LifecycleNumber:
+class LifecycleNumber(Part):
     """Whose list is wanted: those of one status in one interval, in one group or in all."""
 
     interval_start: datetime

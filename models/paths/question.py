@@ -7,6 +7,7 @@ from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.matching import EventMatch
+from models.parts import Part
 from models.questions import Question
 from models.sessionizing import HALF_HOUR_OF_SILENCE, SessionCut
 
@@ -17,7 +18,7 @@ Counted = Literal["paths", "subjects"]
 
 
 @dataclass(frozen=True)
-class NodeLabel:
+class NodeLabel(Part):
     """What events are called on a path: the values of `parts`, joined by `separator`.
 
     It holds for events that any of `any_of` means (empty: all). An event that lacks one of the parts is on no path.
@@ -103,7 +104,7 @@ class PathRow:
 
 
 @dataclass(frozen=True)
-class PathNumber:
+class PathNumber(Part):
     """Whose paths: those of a row's subject_count, by its part, step and names."""
 
     part: PathPart = "edge"

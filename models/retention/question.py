@@ -9,6 +9,7 @@ from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.matching import Step
+from models.parts import Part
 from models.questions import Question
 
 RetentionInterval = Literal["hour", "day", "week", "month", "quarter", "year"]
@@ -126,7 +127,7 @@ class RetentionRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetentionNumber:
+class RetentionNumber(Part):
     """Whose list is wanted: those of a cohort who were retained in a period, or who were not."""
 
     cohort_start: datetime

@@ -12,6 +12,7 @@ from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
 from models.filters import Filter, PropertyOf
 from models.matching import Step
+from models.parts import Part
 from models.questions import Question
 from models.sequences.pattern import parse_pattern
 
@@ -99,7 +100,7 @@ class WindowFunnelRow:
 
 
 @dataclass(frozen=True)
-class WindowFunnelNumber:
+class WindowFunnelNumber(Part):
     """Those of one level."""
 
     level: int | None = None
@@ -121,7 +122,7 @@ class SequenceRetentionRow:
 
 
 @dataclass(frozen=True)
-class SequenceRetentionNumber:
+class SequenceRetentionNumber(Part):
     """Those of one condition."""
 
     condition: int | None = None
@@ -154,7 +155,7 @@ class SequenceMatchRow:
 
 
 @dataclass(frozen=True)
-class SequenceMatchNumber:
+class SequenceMatchNumber(Part):
     """Those whose events contain the pattern, or those whose do not."""
 
     is_matched: bool | None = True
@@ -176,7 +177,7 @@ class SequenceCountRow:
 
 
 @dataclass(frozen=True)
-class SequenceCountNumber:
+class SequenceCountNumber(Part):
     """Those whose events contain it so often."""
 
     match_count: int | None = None
@@ -217,7 +218,7 @@ class SequenceNextNodeRow:
 
 
 @dataclass(frozen=True)
-class SequenceNextNodeNumber:
+class SequenceNextNodeNumber(Part):
     """Those who have this node next; all who have one, or none, where no node is named."""
 
     next_node: str | None = None

@@ -8,6 +8,7 @@ from models.breakdown import Breakdown
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.matching import EventMatch
+from models.parts import Part
 from models.questions import Question
 from models.sessionizing import HALF_HOUR_OF_SILENCE, SessionCut
 
@@ -62,7 +63,7 @@ class SessionRow:
 
 
 @dataclass(frozen=True)
-class SessionNumber:
+class SessionNumber(Part):
     """Those of a row's subject_count; with `is_bounce` true, of its bounced_subject_count."""
 
     interval_start: datetime | None = None

@@ -7,6 +7,7 @@ from models.breakdown import Breakdown
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.matching import ANY_EVENT, EventMatch
+from models.parts import Part
 from models.questions import Question
 
 MAX_INTERVAL_COUNT = 366
@@ -60,7 +61,7 @@ class StickinessRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StickinessNumber:
+class StickinessNumber(Part):
     """Whose list is wanted: those counted for so many active intervals, in one group or in all."""
 
     active_intervals: int

@@ -195,7 +195,7 @@ class TrendRow:
 
 
 @dataclass(frozen=True)
-class TrendNumber:
+class TrendNumber(Part):
     """Which value: its people are those behind the events measured; a formula has none of its own."""
 
     series_index: int = 1
