@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Where bytecode is not kept, each of the many processes that demo and tests start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-faults fuzz test-sdks test-peers bench lint lock clean
+.PHONY: demo up test test-faults fuzz test-sdks test-questions test-peers bench lint lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -36,6 +36,15 @@ test-sdks: .venv/ready tests/sdks/node_modules/.ready
 tests/sdks/node_modules/.ready: tests/sdks/package-lock.json tests/sdks/package.json
 	cd tests/sdks && npm ci --ignore-scripts
 	@touch $@
+
+# The questions beside their oracles and beside each other, over 20 times as many random streams, and the cases of other engines.
+# EXAMPLES=100 for more, SEED=7 to repeat a run.
+SEED ?= $(shell date +%s)
+EXAMPLES ?= 20
+test-questions: .venv/ready
+	@echo "seed $(SEED)"
+	ONEPATH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/pytest --hypothesis-seed=$(SEED) tests/test_models_*.py tests/test_agreement*.py $(ARGS)
+	$(BIN)/python -m tests.conformance
 
 # The sequence functions beside ClickHouse's own, in process (500 MB, installed for this only). ONEPATH_PEERS_SEED=7 repeats a run.
 test-peers: .venv/ready
