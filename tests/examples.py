@@ -5,7 +5,7 @@ import os
 from hypothesis import settings
 
 FACTOR = int(os.environ.get("ONEPATH_TEST_EXAMPLES", "1"))
-"""The long form (`make test-questions`) multiplies all numbers of examples by this, and draws them from a printed seed."""
+"""The long form (`make test-questions`) multiplies all numbers of examples by this, with a seed that it prints."""
 
 
 def examples(short: int) -> settings:
