@@ -22,7 +22,8 @@ Absent = Literal["refuse", "missing"]
 _TEXT_FORMS = {
     "text": "$column",
     "boolean": "cast($column as varchar)",
-    "number": r"regexp_replace(cast($column as varchar), '\.0$', '')",
+    # Added to 0, a negative zero is one as any other.
+    "number": r"regexp_replace(cast($column + 0 as varchar), '\.0$', '')",
     "list": "array_to_string($column, ', ')",
 }
 # Values of another type than the column's are kept aside, under the property's name.
@@ -92,6 +93,8 @@ class Columns:
         known = self.find(name)
         if name.lower() not in self._by_name:
             return exp.cast(exp.null(), exp.DataType.Type.VARCHAR)
+        if known.name == "*":  # as a column it would mean all of them, quoted or not
+            return fragment("struct_extract(properties, '*')")
         return exp.column(exp.to_identifier(known.name, quoted=True), table="properties")
 
     def join(self, query: exp.Select) -> exp.Select:

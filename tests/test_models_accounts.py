@@ -7,6 +7,7 @@ import pytest
 from models.asking import Answer, ask
 from models.calendar import Calendar
 from models.errors import QuestionError
+from models.filters import FIELDS, PropertyFilter
 from models.funnel import FUNNEL, FunnelQuestion, FunnelStep
 from models.matching import Stage
 from models.questions import Scope
@@ -15,7 +16,7 @@ from models.retention import RetentionQuestion
 from models.sales_path import KIND as SALES_PATH
 from models.sales_path import SalesPathQuestion, build_stage_entries_sql
 from tests.account_stories import day, told_either_way
-from tests.stories import device, event, login, mobile, native, rows
+from tests.stories import NOON, device, event, login, mobile, native, rows, told
 from warehouse.reader import Snapshot
 from warehouse.warehouse import Warehouse
 
@@ -98,3 +99,21 @@ def test_a_type_that_nobody_has_is_told_with_those_there_are(family: Warehouse) 
     assert str(refused.value) == "No account has the type 'famly'; types seen so far: 'family'."
     with pytest.raises(QuestionError, match="ask by 'account'"):
         FunnelQuestion((FunnelStep.of("reach"),), account_type="family")
+
+
+def test_every_field_and_every_value_can_be_asked_of_accounts_of_any_type(tmp_path: Path) -> None:
+    # One amount is a text, which the column of numbers keeps aside; a property may be called by any name.
+    visits = [
+        {**event("visit", login("an"), NOON, amount=5, **{"*": "x"}), "accounts": {"family": "F1"}},
+        {**event("visit", login("bo"), NOON, amount="free"), "accounts": {"family": "F2"}},
+    ]
+    warehouse = told(tmp_path, native(*visits))
+    where = (
+        PropertyFilter("amount", "eq", "free"),
+        PropertyFilter("*", "is_not_set"),
+        *(PropertyFilter(name, "neq", "nothing", of="field") for name in FIELDS),
+    )
+    families = FunnelQuestion((FunnelStep.of("visit"),), where=where, by="account", account_type="family")
+
+    with warehouse.snapshot() as snapshot:
+        assert [row.count for row in ask(FUNNEL, families, snapshot, CALENDAR).rows] == [1]

@@ -30,9 +30,7 @@ def answer(asked: Asked) -> dict[str, Any]:
     conditions = tuple(Step((EventMatch(None, filters(each)),)) for each in query["conditions"])
     match query["function"]:
         case "window_funnel":
-            funnel = WindowFunnelQuestion(
-                conditions=conditions, window_s=query["window"], modes=tuple(query.get("modes", ()))
-            )
+            funnel = WindowFunnelQuestion(conditions=conditions, window_s=query["window"], modes=_modes(query))
             return {"by_user": _by_user(asked, WINDOW_FUNNEL, funnel, "level", WindowFunnelNumber)}
         case "retention":
             return _retention(asked, SequenceRetentionQuestion(conditions=conditions))
@@ -51,6 +49,13 @@ def answer(asked: Asked) -> dict[str, Any]:
     )
     users = dict.fromkeys(str(event["user"]) for event in asked.case.events)
     return {"by_user": {**users, **_by_user(asked, SEQUENCE_NEXT_NODE, chain, "next_node", SequenceNextNodeNumber)}}
+
+
+def _modes(query: dict[str, Any]) -> tuple[Any, ...]:
+    """Beside a strict mode, growing times are there those after the latest event of the condition before."""
+    modes = tuple(query.get("modes", ()))
+    is_strict = {"strict_order", "strict_deduplication"} & set(modes)
+    return (*modes, "latest_only") if is_strict and "strict_increase" in modes else modes
 
 
 def _by_user(asked: Asked, kind: QuestionKind[Any], question: Any, name: str, number: type[Any]) -> dict[str, Any]:

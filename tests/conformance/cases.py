@@ -17,6 +17,7 @@ from ingest.message import ANONYMOUS_ID, LOGIN_ID
 from ingest.settings import DecodeSettings
 from models.asking import Answer, People, ask, ask_people
 from models.calendar import Calendar, Period, WeekStart
+from models.conditions import OPPOSITES
 from models.errors import QuestionError
 from models.filters import Filter, FilterGroup, PropertyFilter, PropertyOwner
 from models.matching import EventMatch
@@ -129,15 +130,24 @@ def filters(neutral: Json | None) -> tuple[Filter, ...]:
     if owner == "field":
         name = {"event": "event_name", "user": "distinct_id"}[name]
     account_type = account_type_of(neutral["group_key"]) if owner == "account" else "account"
-    return (
-        PropertyFilter(
-            name,
-            neutral.get("op", "eq"),
-            tuple(value) if isinstance(value, list) else value,
-            of=owner,
-            account_type=account_type,
-        ),
+    condition = PropertyFilter(
+        name,
+        neutral.get("op", "eq"),
+        tuple(value) if isinstance(value, list) else value,
+        of=owner,
+        account_type=account_type,
     )
+    return (_of_named_group(condition, neutral["group_key"]) if owner == "account" else condition,)
+
+
+def _of_named_group(condition: PropertyFilter, group_key: str) -> Filter:
+    """A group is the one that the event itself names: without one, the property is missing.
+
+    With us such an event belongs to the account that its person is in.
+    """
+    if condition.op in OPPOSITES:
+        return FilterGroup(any_of=(PropertyFilter(group_key, "is_empty"), condition))
+    return FilterGroup(all_of=(PropertyFilter(group_key, "is_not_empty"), condition))
 
 
 def subject_of(case: Case) -> Json:

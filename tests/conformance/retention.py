@@ -37,7 +37,7 @@ def _table(
     counts = [[cell.retained_count for cell in cells] for cells in cohorts]
     values = [[cell.value or 0 for cell in cells] for cells in cohorts]
     if question.is_elapsed:  # there, what is beyond the range is 0
-        counts = [[*line, *[0] * (width - len(line))] for line in counts]
+        counts, values = ([[*line, *[0] * (width - len(line))] for line in lines] for lines in (counts, values))
     bracket_counts = [
         [cell.retained_count for cell in cells] for _, cells in groupby(brackets, lambda row: row.cohort_start)
     ]
@@ -56,11 +56,12 @@ def _table(
 def _appearances(asked: Asked, question: RetentionQuestion, cohorts: list[list[RetentionRow]]) -> dict[str, Any]:
     """By row, for each of its members the columns in which it counts."""
     appearances: dict[str, Any] = {}
+    plain = replace(question, brackets=())
     for number, cells in enumerate(cohorts):
         columns: dict[str, list[int]] = defaultdict(list)
         for cell in cells:
             of = RetentionNumber(cohort_start=cell.cohort_start, period_index=cell.period_index)
-            for name in asked.people(KIND, question, of):
+            for name in asked.people(KIND, plain, of):
                 columns[name].append(cell.period_index)
         appearances[str(number)] = columns
     return appearances
