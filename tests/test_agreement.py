@@ -59,7 +59,7 @@ def story(events: list[StoryEvent]) -> World:
     return world(events, PROPERTIES)
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED)
 def test_the_steps_of_a_funnel_are_the_people_of_its_lists(events: list[StoryEvent], asked: dict[str, Any]) -> None:
     snapshot = story(events)
@@ -74,7 +74,7 @@ def test_the_steps_of_a_funnel_are_the_people_of_its_lists(events: list[StoryEve
     assert started == sum(who_did(VISIT, None, asked, snapshot).values())
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED)
 def test_a_funnel_of_two_events_is_the_path_between_them(events: list[StoryEvent], asked: dict[str, Any]) -> None:
     # Without sessions, and with no other event between: who comes from the one to the other at all.
@@ -92,7 +92,7 @@ def test_a_funnel_of_two_events_is_the_path_between_them(events: list[StoryEvent
         assert people(path, paths.PathNumber(part="edge", target="pay"), snapshot) == converted
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED, interval=INTERVALS)
 def test_a_cohort_is_who_started_in_its_interval(
     events: list[StoryEvent], asked: dict[str, Any], interval: Any
@@ -105,7 +105,7 @@ def test_a_cohort_is_who_started_in_its_interval(
     assert {start: size for start, size in cohorts.items() if size} == who_did(TRIAL, interval, asked, snapshot)
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED, interval=INTERVALS)
 def test_new_returning_and_resurrecting_are_everybody_active(
     events: list[StoryEvent], asked: dict[str, Any], interval: Any
@@ -118,7 +118,7 @@ def test_new_returning_and_resurrecting_are_everybody_active(
     assert {start: count for start, count in active.items() if count} == who_did(ANY_EVENT, interval, asked, snapshot)
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED, interval=INTERVALS)
 def test_stickiness_and_distribution_count_the_same_active_people(
     events: list[StoryEvent], asked: dict[str, Any], interval: Any
@@ -134,7 +134,7 @@ def test_stickiness_and_distribution_count_the_same_active_people(
     )
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED)
 def test_sessions_hold_every_event_once(events: list[StoryEvent], asked: dict[str, Any]) -> None:
     snapshot = story(events)
@@ -145,7 +145,7 @@ def test_sessions_hold_every_event_once(events: list[StoryEvent], asked: dict[st
     assert sum(row.event_count for row in found) == sum(row.value for row in rows(total, snapshot))
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED)
 def test_groups_add_up_to_the_whole_where_nobody_is_in_two(events: list[StoryEvent], asked: dict[str, Any]) -> None:
     snapshot, by_channel = story(events), Breakdown.of("channel")
@@ -171,7 +171,7 @@ def test_groups_add_up_to_the_whole_where_nobody_is_in_two(events: list[StoryEve
     )
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED)
 def test_the_sales_path_in_order_is_the_funnel_without_a_window(
     events: list[StoryEvent], asked: dict[str, Any]
@@ -200,7 +200,7 @@ def test_the_sales_path_in_order_is_the_funnel_without_a_window(
     assert reached == [row.count for row in rows(replace(walked, where=(orderly,)), snapshot)]
 
 
-@examples(25)
+@examples(10)
 @given(events=STREAMS, asked=ASKED)
 def test_window_funnel_is_the_funnel_of_steps_that_share_no_event(
     events: list[StoryEvent], asked: dict[str, Any]

@@ -80,8 +80,8 @@ def test_how_often_and_who(house: House) -> None:
     [_, ann] = rows(house, "distribution", "trial", "pay", "--measure", "days", "--buckets", "1,3")
     people = house.cli("distribution", "trial", "pay", "--buckets", "1,2,3", "--people", '{"bucket_index": 3}').stdout
 
-    assert [row["subjects"] for row in buckets] == [1, 0, 1]
-    assert (ann["bucket_from"], ann["subjects"]) == (3, 1)
+    assert [row["subject_count"] for row in buckets] == [1, 0, 1]
+    assert (ann["bucket_from"], ann["subject_count"]) == (3, 1)
     assert people.splitlines()[-1] == "1 subject"
 
 

@@ -21,7 +21,7 @@ from models.sequences import (
     WindowFunnelNumber,
     WindowFunnelQuestion,
 )
-from tests.conformance.cases import Asked, filters
+from tests.conformance.cases import SHORTEST_S, Asked, filters
 
 
 def answer(asked: Asked) -> dict[str, Any]:
@@ -30,7 +30,9 @@ def answer(asked: Asked) -> dict[str, Any]:
     conditions = tuple(Step((EventMatch(None, filters(each)),)) for each in query["conditions"])
     match query["function"]:
         case "window_funnel":
-            funnel = WindowFunnelQuestion(conditions=conditions, window_s=query["window"], modes=_modes(query))
+            funnel = WindowFunnelQuestion(
+                conditions=conditions, window_s=max(query["window"], SHORTEST_S), modes=_modes(query)
+            )
             return {"by_user": _by_user(asked, WINDOW_FUNNEL, funnel, "level", WindowFunnelNumber)}
         case "retention":
             return _retention(asked, SequenceRetentionQuestion(conditions=conditions))
@@ -52,10 +54,15 @@ def answer(asked: Asked) -> dict[str, Any]:
 
 
 def _modes(query: dict[str, Any]) -> tuple[Any, ...]:
-    """Beside a strict mode, growing times are there those after the latest event of the condition before."""
+    """Beside a strict mode, growing times are there those after the latest event of the condition before.
+
+    What changes nothing there is left out, where we refuse it or heed it.
+    """
     modes = tuple(query.get("modes", ()))
-    is_strict = {"strict_order", "strict_deduplication"} & set(modes)
-    return (*modes, "latest_only") if is_strict and "strict_increase" in modes else modes
+    if not {"strict_order", "strict_deduplication"} & set(modes):
+        return tuple(mode for mode in modes if mode != "allow_reentry")
+    modes = tuple(mode for mode in modes if mode != "strict_once")
+    return (*modes, "latest_only") if "strict_increase" in modes else modes
 
 
 def _by_user(asked: Asked, kind: QuestionKind[Any], question: Any, name: str, number: type[Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from ingest.settings import DecodeSettings
 from models.asking import Answer, People, ask, ask_people
 from models.calendar import Calendar, Period, WeekStart
 from models.conditions import OPPOSITES
-from models.errors import QuestionError
 from models.filters import Filter, FilterGroup, PropertyFilter, PropertyOwner
 from models.matching import EventMatch
 from models.questions import QuestionKind, QuestionT
@@ -29,6 +28,8 @@ from warehouse.warehouse import Warehouse
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)  # of times that are plain numbers of seconds
 ANY_TIME = DecodeSettings(event_max_age_days=100 * 366, event_max_ahead_s=100 * 366 * 86_400)
+SHORTEST_S = 1e-6  # stands for a window of nothing, which we refuse: events of one moment
+USER = "name in the case"  # a property that every person carries
 _PREFIX = "user "  # ids such as "0" would otherwise be nobody's
 
 
@@ -124,20 +125,30 @@ def filters(neutral: Json | None) -> tuple[Filter, ...]:
         return (FilterGroup(any_of=tuple(_one(filters(each)) for each in neutral["or"])),)
     if "not" in neutral:
         return (FilterGroup(none_of=(_one(filters(neutral["not"])),)),)
+    op: Any = neutral.get("op", "eq")
     value = neutral.get("value")
+    if value == []:  # none of none: nobody, and everybody
+        never = (
+            PropertyFilter("event_name", "is_set", of="field"),
+            PropertyFilter("event_name", "is_not_set", of="field"),
+        )
+        return (FilterGroup(all_of=never) if op == "eq" else FilterGroup(any_of=never),)
+    if op in ("is_set", "is_not_set"):
+        value = None
+    name, owner = named(neutral)
+    account_type = account_type_of(neutral["group_key"]) if owner == "account" else "account"
+    values = tuple(value) if isinstance(value, list) else value
+    condition = PropertyFilter(name, op, values, of=owner, account_type=account_type)
+    return (_of_named_group(condition, neutral["group_key"]) if owner == "account" else condition,)
+
+
+def named(neutral: Json) -> tuple[str, PropertyOwner]:
+    """A property in neutral words as ours: its name, and whose it is."""
     owners: dict[str, PropertyOwner] = {"user": "person", "group": "account", "field": "field"}
     name, owner = neutral["property"], owners.get(neutral.get("of", "event"), "event")
-    if owner == "field":
-        name = {"event": "event_name", "user": "distinct_id"}[name]
-    account_type = account_type_of(neutral["group_key"]) if owner == "account" else "account"
-    condition = PropertyFilter(
-        name,
-        neutral.get("op", "eq"),
-        tuple(value) if isinstance(value, list) else value,
-        of=owner,
-        account_type=account_type,
-    )
-    return (_of_named_group(condition, neutral["group_key"]) if owner == "account" else condition,)
+    if owner != "field":
+        return name, owner
+    return ("event_name", "field") if name == "event" else (USER, "person")
 
 
 def _of_named_group(condition: PropertyFilter, group_key: str) -> Filter:
@@ -180,6 +191,11 @@ def event_time(time: str | float) -> datetime:
     return EPOCH + timedelta(seconds=time)
 
 
+def is_group_key(name: str | None) -> bool:
+    """Whether a property holds the key of a group."""
+    return name is not None and name.startswith("$group_")
+
+
 def account_type_of(group_key: str) -> str:
     """The type of the accounts whose ids a property holds."""
     return group_key.strip("$")
@@ -205,11 +221,12 @@ def _messages(case: Case) -> Iterator[Json]:
     for alias, user in case.aliases.items():
         joined = {LOGIN_ID: _PREFIX + user, ANONYMOUS_ID: _PREFIX + alias}
         yield {"record_type": "identify", "identities": joined, "properties": {}}
-    for user in {*case.users, *(case.entity_created if not case.groups and not group_keys else ())}:
+    acting = {str(case.aliases.get(each["user"], each["user"])) for each in case.events}
+    for name in sorted(acting | {*case.users}):
         yield {
             "record_type": "identify",
-            "identities": _identities(case, user),
-            "properties": {**case.users.get(user, {}), **_created(case, user)},
+            "identities": _identities(case, name),
+            "properties": {USER: name, **case.users.get(name, {}), **_created(case, name)},
         }
     for group in {*case.groups, *(case.entity_created if group_keys else ())}:
         for key in group_keys:
@@ -237,7 +254,7 @@ def _group_keys(neutral: Any) -> list[str]:
         return []
     own = [neutral["group_key"]] if "group_key" in neutral else []
     how = neutral.get("aggregate_by")
-    if isinstance(how, dict) and str(how.get("property", "")).startswith("$group_"):
+    if isinstance(how, dict) and is_group_key(how.get("property")):
         own.append(how["property"])
     return sorted({*own, *(key for value in neutral.values() for key in _group_keys(value))})
 
@@ -246,8 +263,3 @@ def _persons(warehouse: Warehouse) -> list[tuple[str, str]]:
     devices_first = "select identity_value, cast(person_id as varchar) from identities order by identity_key"
     found = rows(warehouse, devices_first)
     return [(value.removeprefix(_PREFIX), person) for value, person in found]
-
-
-def unanswerable(error: QuestionError) -> Json:
-    """What a case gets whose question was refused: the refusal itself, which no case expects."""
-    return {"refused": str(error)}

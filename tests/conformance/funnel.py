@@ -4,7 +4,6 @@ from collections import defaultdict
 from typing import Any
 
 from models.breakdown import Breakdown, BreakdownProperty
-from models.filters import PropertyOwner
 from models.funnel import (
     FUNNEL,
     FUNNEL_TREND,
@@ -16,7 +15,7 @@ from models.funnel import (
     FunnelTrendQuestion,
     TimeToConvertQuestion,
 )
-from tests.conformance.cases import Asked, Case, entity, filters, subject_of
+from tests.conformance.cases import SHORTEST_S, Asked, Case, entity, filters, named, subject_of
 from tests.stories import Json
 
 Group = tuple[str, ...]
@@ -27,7 +26,7 @@ def answer(asked: Asked) -> dict[str, Any]:
     case = asked.case
     report = {"steps": _steps, "trend": _trend, "time_to_convert": _time_to_convert}[case.query.get("report", "steps")]
     by_group = report(asked)
-    if "breakdown" not in case.query:
+    if not case.query.get("breakdown"):
         return by_group.get((), {})
     limit = case.query["breakdown"].get("limit")
     groups = [{"value": [asked.name(text) for text in group], **said} for group, said in by_group.items()]
@@ -87,9 +86,9 @@ def _definition(case: Case) -> dict[str, Any]:
     breakdown = query.get("breakdown") or {}
     at_step = breakdown.get("step", 0) + 1 if breakdown.get("attribution") == "step" else None
     return {
-        "steps": tuple(map(_step, query["steps"])),
+        "steps": tuple(_step(each, query, place) for place, each in enumerate(query["steps"])),
         "order": query.get("order", "ordered"),
-        "conversion_window_s": query["window_seconds"],
+        "conversion_window_s": max(query["window_seconds"], SHORTEST_S),
         "exclusions": tuple(_exclusion(each, query) for each in query.get("exclusions", ())),
         "period": case.period,
         "where": filters(query.get("where")),
@@ -100,8 +99,10 @@ def _definition(case: Case) -> dict[str, Any]:
     }
 
 
-def _step(neutral: Json) -> FunnelStep:
-    return FunnelStep(entity(neutral), optional=neutral.get("optional", False), first_time=neutral.get("first_time"))
+def _step(neutral: Json, query: Json, place: int) -> FunnelStep:
+    may_skip = query.get("order") != "unordered" and place > 0  # nowhere else does it change anything there
+    optional = may_skip and neutral.get("optional", False)
+    return FunnelStep(entity(neutral), optional=optional, first_time=neutral.get("first_time"))
 
 
 def _exclusion(neutral: Json, query: Json) -> Exclusion:
@@ -111,11 +112,7 @@ def _exclusion(neutral: Json, query: Json) -> Exclusion:
 
 
 def _by(neutral: Json) -> BreakdownProperty:
-    owners: dict[str, PropertyOwner] = {"user": "person", "field": "field"}
-    owner = owners.get(neutral.get("of", "event"), "event")
-    name = (
-        {"event": "event_name", "user": "person_id"}[neutral["property"]] if owner == "field" else neutral["property"]
-    )
+    name, owner = named(neutral)
     return BreakdownProperty(name, of=owner)
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from models.filters import PropertyOf
+from models.filters import PropertyFilter, PropertyOf
 from models.lifecycle import KIND, LifecycleQuestion
-from tests.conformance.cases import Asked, account_type_of, entity, filters, subject_of
+from tests.conformance.cases import Asked, account_type_of, entity, filters, is_group_key, subject_of
 
 
 def answer(asked: Asked) -> dict[str, Any]:
@@ -23,7 +23,9 @@ def answer(asked: Asked) -> dict[str, Any]:
 def _question(asked: Asked) -> LifecycleQuestion:
     case = asked.case
     subject, created = subject_of(case), PropertyOf("created_at", of="person")
-    if subject["by"] == "property":  # groups: the account itself holds when it was created
+    where = filters(case.query.get("where"))
+    if is_group_key(subject.get("by_property")):  # the account itself holds when it was created
+        where = (*where, PropertyFilter(subject["by_property"], "is_not_empty"))  # as the event itself names it
         account_type = account_type_of(subject["by_property"])
         subject = {"by": "account", "account_type": account_type}
         created = PropertyOf("created_at", of="account", account_type=account_type)
@@ -33,7 +35,7 @@ def _question(asked: Asked) -> LifecycleQuestion:
         created_by="property",
         created_property=created,
         period=case.period,
-        where=filters(case.query.get("where")),
+        where=where,
         **subject,
     )
 

@@ -47,7 +47,7 @@ def _question(asked: Asked) -> PathsQuestion:
         any_of=() if label else tuple(INCLUDED[each] for each in query.get("include", ())),
         labels=(NodeLabel(tuple(map(_part, label))),) if label else PAGES,
         without_trailing_slash=not label,
-        groupings=tuple(query.get("groupings", ())),
+        groupings=() if label else tuple(query.get("groupings", ())),
         exclude=tuple(query.get("exclude", ())),
         start=query.get("start"),
         end=query.get("end"),

@@ -8,10 +8,9 @@ from typing import Any
 
 from models.breakdown import Breakdown, BreakdownProperty
 from models.calendar import Period
-from models.filters import PropertyOwner
 from models.matching import Step
 from models.retention import KIND, RetentionNumber, RetentionQuestion, RetentionRow, RetentionValue
-from tests.conformance.cases import Asked, Case, after, entity, filters, moment, subject_of
+from tests.conformance.cases import Asked, Case, after, entity, filters, moment, named, subject_of
 
 MODES: dict[str, Any] = {"recurring": "recurring", "first_matching": "first_time", "first_ever": "first_ever"}
 AGGREGATES: dict[str, Any] = {"sum": "sum", "avg": "average"}
@@ -108,8 +107,8 @@ def _question(case: Case) -> RetentionQuestion:
 def _breakdown(wanted: dict[str, str] | None) -> Breakdown | None:
     if not wanted:
         return None
-    owners: dict[str, PropertyOwner] = {"user": "person", "event": "event"}
-    return Breakdown((BreakdownProperty(wanted["property"], of=owners[wanted.get("of", "event")]),))
+    name, owner = named(wanted)
+    return Breakdown((BreakdownProperty(name, of=owner),))
 
 
 def _period(case: Case) -> Period:
