@@ -71,6 +71,17 @@ def test_the_sql_of_an_answer_runs_as_it_is(house: House) -> None:
     assert [dict(zip(rows["columns"], row, strict=True))["entered"] for row in rows["rows"]] == [2, 1]
 
 
+def test_the_statement_of_a_list_gives_the_list(house: House) -> None:
+    of = ("--people", '{"stage_index": 1}')
+    statement = house.cli("ask", "sales-path", json.dumps(STAGES), *of, "--sql").stdout
+    listed = house.cli("ask", "sales-path", json.dumps(STAGES), *of, "--format", "csv").stdout.splitlines()
+
+    rows = httpx.post(f"{house.project}/sql", json={"sql": statement}).json()["rows"]
+
+    assert [subject for [subject] in rows] == listed
+    assert len(listed) == 2
+
+
 def test_rows_come_as_csv_for_a_sheet(house: House) -> None:
     header, first, _ = house.cli("ask", "sales-path", json.dumps(STAGES), "--format", "csv").stdout.splitlines()
 

@@ -70,9 +70,7 @@ def test_a_property_is_measured_in_groups_that_grow(house: House) -> None:
 def test_a_table_reads_well(house: House) -> None:
     table = house.cli("trend", "pay", *WEEK).stdout
 
-    assert [line.split() for line in table.splitlines() if "2026-09-02" in line] == [
-        ["1", "pay", "1", "2026-09-02", "1"]
-    ]
+    assert [line.split() for line in table.splitlines() if "2026-09-02" in line] == [["1", "pay", "2026-09-02", "1"]]
 
 
 def test_how_often_and_who(house: House) -> None:

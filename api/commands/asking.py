@@ -14,9 +14,14 @@ from api.settings import Settings
 Output = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print the answer.")]
 PeopleOf = Annotated[
     str | None,
-    typer.Option("--people", help='List who is behind a number, said as JSON, such as {"step_index": 2}; {} for all.'),
+    typer.Option(
+        "--people",
+        help='List who is behind a number, said as JSON, as {"step_index": 2}; with --sql, the statement of the list.',
+    ),
 ]
 OnlySql = Annotated[bool, typer.Option("--sql", help="Print the statement that answers, without running it.")]
+
+MAX_LISTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -38,14 +43,17 @@ def ask_question(name: str, question: Mapping[str, Any], data: Path | None, show
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
+        if showing.people is not None:
+            request = {"question": question, "of": read_json("--people", showing.people), "limit": MAX_LISTED}
+            response = ask("POST", _path(settings, f"{name}/people", showing), request)
+            if showing.only_sql:
+                out.file.write(response.json()["sql"][0]["sql"] + "\n")
+            else:
+                answer_tables.print_people(out, response, showing.output)
+            return
         if showing.only_sql:
             statements = ask("POST", _path(settings, f"{name}/sql", showing), question).json()
             out.file.write("\n\n".join(each["sql"] for each in statements) + "\n")
-            return
-        if showing.people is not None:
-            request = {"question": question, "of": read_json("--people", showing.people)}
-            response = ask("POST", _path(settings, f"{name}/people", showing), request)
-            answer_tables.print_people(out, response, showing.output)
             return
         response = ask("POST", _path(settings, name, showing), question)
     if showing.output == "json":

@@ -38,10 +38,13 @@ def print_answer(out: Console, name: str, answer: Json) -> None:
 def table_of(rows: list[Json]) -> Table:
     """One line per row; columns without a value in any row are left out."""
     names = [name for name in rows[0] if any(row[name] not in (None, []) for row in rows)]
-    right = [name for name in names if all(isinstance(row[name], int | float | None) for row in rows)]
-    table = new_table(
-        *(name.replace("_", " ") for name in names), right=tuple(name.replace("_", " ") for name in right)
-    )
+    if "interval_start" in names or all(row.get("interval_index") == 0 for row in rows):
+        names = [name for name in names if name != "interval_index"]  # programs tell repeated hours by it
+    titles = {name: name.removesuffix("_s").replace("_", "\n") for name in names}
+    numbers = [name for name in names if all(isinstance(row[name], int | float | None) for row in rows)]
+    moments = [name for name in names if name.endswith(("_start", "_at"))]
+    right, unbroken = (tuple(titles[name] for name in some) for some in (numbers, moments))
+    table = new_table(*titles.values(), right=right, unbroken=unbroken)
     for row in rows:
         table.add_row(*(plain_text(_cell(name, row[name])) for name in names))
     return table
@@ -67,7 +70,7 @@ def print_people(out: Console, response: httpx.Response, output: str) -> None:
     out.file.write("".join(f"{subject}\n" for subject in said["subjects"]))
     if output == "table":
         hidden = said["count"] - len(said["subjects"])
-        rest = f"; {hidden:,} more are in the list of the SQL (--json)" if hidden else ""
+        rest = f"; {hidden:,} more; --people with --sql gives the statement of the whole list" if hidden else ""
         out.print(f"{count_text(said['count'], 'subject')}{rest}", style="dim", highlight=False)
 
 
