@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendar import Calendar, Period
@@ -13,6 +13,7 @@ from models.errors import QuestionError
 from models.filters import CAN_NEED_VALUE, Filter, FilterGroup, PropertyFilter, PropertyOf
 from models.questions import Question, Scope, SeenEvents
 from models.sql import render
+from tests.examples import examples
 from tests.filter_oracle import passes
 from tests.worlds import Carried, StoryEvent, World, at, world
 
@@ -83,7 +84,7 @@ def snapshot() -> World:
     return world(EVENTS, carried=CARRIED)
 
 
-@settings(max_examples=300, derandomize=True, database=None, deadline=None)
+@examples(200)
 @given(condition=st.recursive(conditions(), group, max_leaves=4))
 def test_every_filter_keeps_what_its_plain_reading_keeps(condition: Filter, snapshot: World) -> None:
     expected = {event.person for event in EVENTS if passes(condition, event, CARRIED)}

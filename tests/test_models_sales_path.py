@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.asking import Answer, ask, ask_people
@@ -17,6 +17,7 @@ from models.matching import Stage
 from models.questions import Scope
 from models.sales_path import KIND, SalesPathNumber, SalesPathQuestion, SalesPathRow, build_stage_entries_sql
 from models.sales_path.question import CountedSubjects
+from tests.examples import examples
 from tests.oracles import sales_path_oracle
 from tests.worlds import StoryEvent, World, at, person_id, world
 from warehouse.reader import EventProperty
@@ -171,7 +172,7 @@ STAGES = st.lists(
 ).map(tuple)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@examples(30)
 @given(
     events=EVENTS,
     stages=STAGES,
@@ -198,7 +199,7 @@ def test_random_stories_agree_with_the_oracle(
 ORDERLY_WALKS = st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=4), min_size=1, max_size=12)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, database=None)
+@examples(30)
 @given(walks=ORDERLY_WALKS)
 def test_orderly_walks_reach_what_the_ordered_funnel_counts(walks: list[list[int]]) -> None:
     names = "abcd"
