@@ -13,7 +13,7 @@ from typing import Any
 
 from ingest.acts import STREAM as OPERATOR_STREAM
 from ingest.decode import decode, refuse_damage
-from ingest.log.files import last_end, list_files, list_streams, read_records
+from ingest.log.files import Entry, entry_bytes, last_end, list_files, list_streams, read_records
 from ingest.message import Message, Reject
 from ingest.plan.history import PlanHistory
 from ingest.plan.judge import Violation
@@ -29,6 +29,8 @@ _LOOK_BACK_RECORDS = 10_000
 # ... unless they are so large that reading them would keep whoever watches waiting.
 _LOOK_BACK_BYTES = 256 << 20
 _MAX_READ_BYTES = 4 << 20
+
+Found = tuple[Position, Record | Damage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +116,31 @@ class Tail:
 
     def poll(self, max_bytes: int = _MAX_READ_BYTES) -> list[Arrival | Skipped]:
         """What arrived since, about `max_bytes` of each stream; the rest comes with the next call."""
-        records = [record for stream in list_streams(self._log) for record in self._next_records(stream, max_bytes)]
+        return self._arrivals(
+            [record for stream in list_streams(self._log) for record in self._next_records(stream, max_bytes)]
+        )
+
+    def poll_newest(self, max_bytes: int) -> list[Arrival | Skipped]:
+        """As `poll`, but never falls behind: what is past `max_bytes` is counted and skipped."""
+        records: list[Found] = []
+        skipped = 0
+        for stream in list_streams(self._log):
+            bytes_left = max_bytes
+            # In one reading: what arrives while it is shown is not behind anything, and comes with the next call.
+            for entry in self._next_entries(stream, _EVERYTHING):
+                if bytes_left > 0:
+                    records.append((entry[0], entry[2]))
+                else:
+                    skipped += 1
+                bytes_left -= entry_bytes(entry)
+        return [*self._arrivals(records), *([Skipped(skipped)] if skipped else [])]
+
+    def _arrivals(self, records: list[Found]) -> list[Arrival | Skipped]:
         records.sort(key=_order)
         self._learn_plans()
         return [arrival for position, record in records for arrival in self._passing(position, record)]
 
-    def poll_newest(self, max_bytes: int) -> list[Arrival | Skipped]:
-        """As `poll`, but never falls behind: what is past `max_bytes` is counted and skipped."""
-        arrivals = self.poll(max_bytes)
-        skipped = sum(1 for stream in list_streams(self._log) for _ in self._next_records(stream, _EVERYTHING))
-        return [*arrivals, Skipped(skipped)] if skipped else arrivals
-
-    def _records_before_end(self, stream: str, last: int) -> list[tuple[Position, Record | Damage]]:
+    def _records_before_end(self, stream: str, last: int) -> list[Found]:
         files = list_files(self._log / stream)
         if files and not last:  # nothing of it is shown: its end is found without reading it all
             self._ends[stream] = (files[-1].number, last_end(files[-1]))
@@ -142,17 +157,22 @@ class Tail:
             byte_count += file.path.stat().st_size
         return records
 
-    def _records_between(self, stream: str, file: int, following: int) -> list[tuple[Position, Record | Damage]]:
+    def _records_between(self, stream: str, file: int, following: int) -> list[Found]:
         """The last of what stands in one file, and what is said of files that are gone behind it."""
         entries = read_records(self._log, stream, file, 0, _EVERYTHING)
         here = takewhile(lambda entry: entry[0].file < following, entries)
         return list(deque(((position, record) for position, _, record in here), maxlen=_LOOK_BACK_RECORDS))
 
-    def _next_records(self, stream: str, max_bytes: int) -> Iterator[tuple[Position, Record | Damage]]:
-        file, offset = self._ends.get(stream, (0, 0))
-        for position, end, record in read_records(self._log, stream, file, offset, max_bytes):
-            self._ends[stream] = (position.file, end)
+    def _next_records(self, stream: str, max_bytes: int) -> Iterator[Found]:
+        for position, _, record in self._next_entries(stream, max_bytes):
             yield position, record
+
+    def _next_entries(self, stream: str, max_bytes: int) -> Iterator[Entry]:
+        file, offset = self._ends.get(stream, (0, 0))
+        for entry in read_records(self._log, stream, file, offset, max_bytes):
+            position, end, _ = entry
+            self._ends[stream] = (position.file, end)
+            yield entry
 
     def _passing(self, position: Position, record: Record | Damage) -> list[Arrival]:
         if isinstance(record, Damage):
@@ -193,6 +213,6 @@ def _arrival(position: Position, record: Record, what: Message | Reject, sifted:
     return Arrival(position, record.received_at_us, what, set_aside, violations)
 
 
-def _order(found: tuple[Position, Record | Damage]) -> tuple[int, Position]:
+def _order(found: Found) -> tuple[int, Position]:
     position, record = found
     return record.received_at_us, position

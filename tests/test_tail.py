@@ -109,6 +109,21 @@ def test_what_comes_too_fast_is_counted(log: StoryLog) -> None:
     assert tail.poll_newest(max_bytes=300) == []
 
 
+def test_what_arrives_while_the_newest_is_being_shown_comes_next_and_is_not_skipped(log: StoryLog) -> None:
+    class ArrivesMeanwhile(TailFilter):
+        def passes(self, arrival: Arrival) -> bool:
+            if names([arrival]) == ["first"]:
+                log.append(native(event("meanwhile", LI)))
+            return True
+
+    log.append(native(event("before", LI)))
+    tail = tail_of(log, ArrivesMeanwhile())
+    tail.start()
+    log.append(native(event("first", LI)))
+    assert names(tail.poll_newest(max_bytes=1 << 20)) == ["first"]
+    assert names(tail.poll_newest(max_bytes=1 << 20)) == ["meanwhile"]
+
+
 def test_history_is_found_behind_files_without_records(tmp_path: Path) -> None:
     with closing(LogWriter(tmp_path, "collector")) as writer:
         for request in native(event("before", LI)), native(event("latest", LI)):
