@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -119,7 +120,8 @@ def test_both_services_say_how_they_are(house: House) -> None:
 
 
 def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> None:
-    paths = httpx.get(f"{house.server}/openapi.json").json()["paths"]
+    described = httpx.get(f"{house.server}/openapi.json").json()
+    paths, schemas = described["paths"], described["components"]["schemas"]
     prefix = "/api/v1/projects/{project}/"
     assert {path.removeprefix(prefix) for path in paths if path.startswith(prefix)} == {
         *(f"{kind.name}{what}" for kind in KINDS for what in ("", "/people", "/sql")),
@@ -128,6 +130,10 @@ def test_openapi_documents_every_endpoint_and_the_native_form(house: House) -> N
         *("account", "persons/export", "persons/{person}/why"),
         *("identity/acts", "identity/alarms", "identity/numbers", "identity/rules"),
     }
+    asked = paths[f"{prefix}trend/people"]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    assert {"question", "of", "limit"} == set(schemas[asked.rpartition("/")[2]]["properties"])
+    references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(described)))
+    assert {"TrendAnswer", "FunnelQuestion-Input"} <= references <= set(schemas)
     native = httpx.get(f"{house.collector}/openapi.json").json()["paths"]["/events"]["post"]
     assert "identities" in json.dumps(native)
     assert "://" not in httpx.get(f"{house.server}/docs").text.replace("http://www.w3.org", "")

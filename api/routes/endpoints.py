@@ -18,6 +18,7 @@ from api.backlog import Backlog, measure_backlog
 from api.routes.as_of import as_of_parameters
 from api.routes.explaining import explain_errors
 from api.routes.projects import known_project
+from api.routes.question_types import describe_questions
 from api.routes.questions import create_questions
 from api.services.loading import LoadingStatus
 from api.settings import Settings
@@ -31,6 +32,7 @@ from warehouse.refresh import RefreshReport
 from warehouse.snapshot import DuckDBSnapshot
 from warehouse.warehouse import Warehouse
 
+PROJECT_PREFIX = "/api/v1/projects/{project}"
 DESCRIPTION = "Ask the events of a project: funnels, retention, the sales path, SQL."
 
 
@@ -103,7 +105,8 @@ def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncConte
         problem = f"{loading.kind}; the whole of it is in /api/v1/projects/PROJECT/status" if loading.problem else None
         return Health("failing" if problem else "ok", "server", server.instance, loading.state, problem)
 
-    app.include_router(_questions(server), prefix="/api/v1/projects/{project}")
+    app.include_router(_questions(server), prefix=PROJECT_PREFIX)
+    describe_questions(app, PROJECT_PREFIX)
     app.add_exception_handler(RequestValidationError, _explain_body)
     for kind in (QuestionError, WarehouseError, IngestError):
         app.add_exception_handler(kind, _explain)

@@ -1,18 +1,19 @@
 """The questions over HTTP: for each kind its answer, the people behind one of its numbers, and its SQL.
 
-The endpoints of all kinds are made here from their types: a new kind is described and validated like the others.
+The endpoints of all kinds are made here: a new kind is described and validated like the others.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import field, make_dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
-from pydantic import TypeAdapter
 
 from api.routes.as_of import as_of_parameters
+from api.routes.question_types import JsonBody, read, types_of, write
 from api.settings import Settings
 from models.answers import SqlStatement
 from models.asking import Answer, ask, ask_people, rows_sql, scope_of
@@ -28,7 +29,6 @@ from warehouse.one_id.worlds import World
 from warehouse.snapshot import DuckDBSnapshot
 
 OpenSnapshot = Callable[[World | None], AbstractContextManager[DuckDBSnapshot]]
-LISTED_PEOPLE = 100
 
 
 def create_questions(settings: Settings, calendar: Calendar, snapshot: OpenSnapshot, kept: KeptAnswers) -> APIRouter:
@@ -57,57 +57,38 @@ def _add(
     snapshot: OpenSnapshot,
     kept: KeptAnswers,
 ) -> None:
-    name = kind.question.__name__.removesuffix("Question")
-    shared = [("watermark", str), ("sql", tuple[SqlStatement, ...])]
-    row: Any = kind.row
-    answer_type = make_dataclass(
-        f"{name}Answer",
-        [("question", kind.question), *shared, ("rows", tuple[row, ...])],
-    )
-    people_type = make_dataclass(
-        f"{name}People",
-        [("question", kind.question), ("of", kind.number), *shared, ("count", int), ("subjects", tuple[str, ...])],
-    )
-    request_type = make_dataclass(
-        f"{name}PeopleRequest",
-        [("question", kind.question), ("of", kind.number), ("limit", int, field(default=LISTED_PEOPLE))],
-    )
-    as_answer: TypeAdapter[Any] = TypeAdapter(answer_type)
-    as_people: TypeAdapter[Any] = TypeAdapter(people_type)
     AskedWorld = Annotated[World | None, Depends(as_of_parameters(settings.project.project.timezone))]  # noqa: N806  # a type
-    Asked = Annotated[kind.question, Body()]  # type: ignore[name-defined]  # noqa: N806  # a type, of this kind
-    PeopleAsked = Annotated[request_type, Body()]  # type: ignore[valid-type]  # noqa: N806  # a type, of this kind
+    # What comes and goes is described by `describe_questions`.
+    post = partial(router.post, response_model=None)
 
-    @router.post(f"/{kind.name}", response_model=answer_type, summary=kind.summary, name=kind.name)
-    def answer(question: Asked, world: AskedWorld = None) -> Response:
+    @post(f"/{kind.name}", summary=kind.summary, name=kind.name)
+    def answer(body: JsonBody, world: AskedWorld = None) -> Response:
+        types = types_of(kind)
+        prepared, absent = prepare(read(types.question, body), settings)
         with snapshot(world) as found:
-            prepared, absent = prepare(question, settings)
             said = (
                 kept.ask(kind, prepared, found, calendar, absent, version=found.version)
                 if world is None
                 else ask(kind, prepared, found, calendar, absent)
             )
-        return _json(as_answer, said)
+        return write(types.answer, said)
 
-    @router.post(f"/{kind.name}/people", response_model=people_type, summary=f"Who is behind a number of {kind.name}.")
-    def people(request: PeopleAsked, world: AskedWorld = None) -> Response:
-        asked: Any = request
+    @post(f"/{kind.name}/people", summary=f"Who is behind a number of {kind.name}.")
+    def people(body: JsonBody, world: AskedWorld = None) -> Response:
+        types = types_of(kind)
+        asked = read(types.people_request, body)
+        prepared, absent = prepare(asked.question, settings)
         with snapshot(world) as found:
-            prepared, absent = prepare(asked.question, settings)
             said = ask_people(kind, prepared, asked.of, found, calendar, limit=asked.limit, absent=absent)
-        return _json(as_people, said)
+        return write(types.people, said)
 
-    @router.post(f"/{kind.name}/sql", summary=f"The statement that answers {kind.name}, without running it.")
-    def sql(question: Asked) -> tuple[SqlStatement, ...]:
+    @post(f"/{kind.name}/sql", summary=f"The statement that answers {kind.name}, without running it.")
+    def sql(body: JsonBody) -> Response:
+        types = types_of(kind)
+        prepared, absent = prepare(read(types.question, body), settings)
         with snapshot(None) as found:
-            prepared, absent = prepare(question, settings)
             scope = scope_of(prepared, found, calendar, absent)
-        return (SqlStatement(kind.name, rows_sql(kind, prepared, scope)),)
-
-
-def _json(adapter: TypeAdapter[Any], said: Any) -> Response:
-    """Written by its type, and not read again: nobody but us made it."""
-    return Response(adapter.dump_json(said, warnings=False), media_type="application/json")
+        return write(types.statements, (SqlStatement(kind.name, rows_sql(kind, prepared, scope)),))
 
 
 def answer_project_path(by: SubjectKind, settings: Settings, calendar: Calendar, found: DuckDBSnapshot) -> Answer:
