@@ -11,7 +11,7 @@ from models.columns import Columns
 from models.errors import QuestionError
 from models.filters import PropertyOf
 from models.parts import Part
-from models.sql import fragment, literal, select
+from models.sql import fragment, literal
 
 MAX_PROPERTIES = 10
 MAX_BUCKETS = 100
@@ -57,28 +57,6 @@ def group_of_event(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
 def has_value(group: exp.Expr) -> exp.Expr:
     """True where at least one part of a group is not empty."""
     return fragment("length(array_to_string($group, '')) > 0", group=group)
-
-
-def kept_groups(sized_groups: str, limit: int) -> exp.Select:
-    """The `limit` largest groups of a CTE with the columns breakdown and size, summed; equal ones by their values."""
-    return select(
-        """
-        select breakdown
-        from sized_groups
-        group by breakdown
-        order by sum(size) desc, breakdown
-        limit $limit
-        """,
-        {"sized_groups": sized_groups},
-        limit=limit,
-    )
-
-
-def shown_group(kept: str, group: exp.Expr | None = None) -> exp.Expr:
-    """The group as shown: itself where the CTE `kept` has it, null (the rest) where it has not."""
-    own = group if group is not None else exp.column("breakdown")
-    found = fragment("$own in (select breakdown from kept_groups)", {"kept_groups": kept}, own=own)
-    return fragment("case when $found then $own end", found=found, own=own)
 
 
 def _group_text(wanted: BreakdownProperty, columns: Columns) -> exp.Expr:

@@ -1,33 +1,54 @@
 """Events in the groups of a breakdown: every group is asked as if its events were all there are.
 
-The column `breakdown` is a list of texts; inside a statement the rest beyond the limit is the empty list, and where
-nothing is split a constant, which groups and joins faster than a list.
+The column `breakdown` is a list of texts. Where groups are joined, the rest beyond the limit is the empty list and a
+constant stands where nothing is split, which group and join faster than null and a list: `group_as_shown` ends that.
 """
 
 from sqlglot import exp
 
-from models.breakdown import Breakdown, group_of_event, kept_groups, shown_group
+from models.breakdown import Breakdown, group_of_event
 from models.columns import Columns
 from models.sql import fragment, select
 
 GROUPED_EVENTS = "grouped_events"
 
-_SIZED_GROUPS = """
-select breakdown, count(distinct subject_id) as size
-from seen_events
-where $sized
+_SHOWN = "case when breakdown in (select breakdown from kept_groups) then breakdown end"
+_KEPT_GROUPS = """
+select breakdown
+from sized_rows
 group by breakdown
+order by $size desc, breakdown
+limit $limit
 """
 
-_SHOWN_EVENTS = """
-select * replace (coalesce($shown, cast([] as varchar[])) as breakdown)
-from seen_events
-"""
+
+def kept_groups(breakdown: Breakdown | None, rows: exp.Select, size: str = "count(*)") -> dict[str, exp.Query]:
+    """The CTE `kept_groups`, the largest by the `size` (SQL) of their `rows`; nothing where all groups are kept.
+
+    Groups of one size are taken in the order of their values.
+    """
+    if breakdown is None or breakdown.limit is None:
+        return {}
+    largest = select(_KEPT_GROUPS, size=fragment(size), limit=breakdown.limit)
+    return {"kept_groups": largest.with_("sized_rows", as_=rows, copy=False)}
+
+
+def shown_group(breakdown: Breakdown | None) -> exp.Expr:
+    """The column `breakdown` as answers have it: null (the rest) for a group that is not among `kept_groups`."""
+    return fragment(_SHOWN) if breakdown and breakdown.limit is not None else exp.column("breakdown")
 
 
 def group_key(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
-    """The column `breakdown` of an event."""
+    """The group of an event as groups are joined."""
     return group_of_event(breakdown, columns) if breakdown else fragment("0")
+
+
+def joined_group(breakdown: Breakdown | None) -> exp.Expr:
+    """The column `breakdown` as groups are joined: the rest beyond the limit is the empty list."""
+    shown = shown_group(breakdown)
+    is_limited = breakdown is not None and breakdown.limit is not None
+    group = fragment("coalesce($shown, cast([] as varchar[]))", shown=shown) if is_limited else shown
+    return exp.alias_(group, "breakdown")
 
 
 def grouped_events(seen: exp.Select, breakdown: Breakdown | None, sized: str = "true") -> dict[str, exp.Query]:
@@ -35,18 +56,16 @@ def grouped_events(seen: exp.Select, breakdown: Breakdown | None, sized: str = "
 
     A group is as large as the subjects with an event for which `sized` (SQL) holds.
     """
-    if breakdown is None or breakdown.limit is None:
+    sized_rows = select("select subject_id, breakdown from seen_events").where(sized, copy=False)
+    kept = kept_groups(breakdown, sized_rows, size="count(distinct subject_id)")
+    if not kept:
         return {GROUPED_EVENTS: seen}
-    return {
-        "seen_events": seen,
-        "sized_groups": select(_SIZED_GROUPS, sized=fragment(sized)),
-        "kept_groups": kept_groups("sized_groups", breakdown.limit),
-        GROUPED_EVENTS: select(_SHOWN_EVENTS, shown=shown_group("kept_groups")),
-    }
+    shown = select("select * replace ($group) from seen_events", group=joined_group(breakdown))
+    return {"seen_events": seen, **kept, GROUPED_EVENTS: shown}
 
 
 def group_as_shown(breakdown: Breakdown | None, table: str) -> exp.Expr:
-    """The group as answers have it: [] where nothing is split, null for the rest beyond the limit."""
+    """The joined group as answers have it: [] where nothing is split, null for the rest beyond the limit."""
     if breakdown is None:
         return fragment("cast([] as varchar[])")
     column = exp.column("breakdown", table=table)
@@ -54,7 +73,7 @@ def group_as_shown(breakdown: Breakdown | None, table: str) -> exp.Expr:
 
 
 def all_groups(breakdown: Breakdown | None, table: str) -> exp.Select:
-    """The groups there are; the one of all where nothing is split, also where nobody is in it."""
+    """The joined groups there are; the one of all where nothing is split, also where nobody is in it."""
     if breakdown is None:
         return select("select 0 as breakdown")
     return select("select distinct breakdown from members", {"members": table})

@@ -1,23 +1,36 @@
-"""The intervals of a period as rows, empty ones included, and in which of them an event falls.
+"""Intervals of the calendar by number, so that the steps between them are plain arithmetic, also in SQL.
 
-A time zone is looked up once for each slot of UTC time and not for each event, which takes a tenth of the time. Every
-offset in force since 1972 is a multiple of a slot, so that no interval begins inside one.
+Number 0 holds Monday 0001-01-01, so that the numbers of events are positive. Intervals are what the local clock shows:
+a day of 23 hours is one day, the hour that comes twice when clocks go back is one hour of 120 minutes, and the one left
+out when they go forward is one in which nothing happens. So a local start is never that of two.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import get_args
 
 from sqlglot import exp
 
 from models.calendar import Calendar, Interval, Period
 from models.errors import QuestionError, require_choice
-from models.sql import fragment, interval_start, literal, local_time, select, union_all
+from models.sql import fragment, literal, local_time, select
 
 MAX_INTERVALS = 10_000
-SLOT = timedelta(minutes=15)
-SHORT_SLOT = timedelta(minutes=1)
 
+_NUMBERS = {
+    "day": "date_diff('day', timestamp '0001-01-01', $local)",
+    "week": "(date_diff('day', timestamp '0001-01-01', $local) + $days_before_monday) // 7",
+    "quarter": "date_diff('month', timestamp '0001-01-01', $local) // 3",
+}
+_OTHER_NUMBERS = "date_diff($interval, timestamp '0001-01-01', $local)"
+_STARTS = {
+    "minute": "timestamp '0001-01-01' + to_minutes($number)",
+    "hour": "timestamp '0001-01-01' + to_hours($number)",
+    "day": "timestamp '0001-01-01' + to_days(cast($number as integer))",
+    "week": "timestamp '0001-01-01' + to_days(cast($number as integer) * 7 - $days_before_monday)",
+    "month": "timestamp '0001-01-01' + to_months(cast($number as integer))",
+    "quarter": "timestamp '0001-01-01' + to_months(cast($number as integer) * 3)",
+    "year": "timestamp '0001-01-01' + to_years(cast($number as integer))",
+}
 _SHORT = ("minute", "hour")
 _SHORTEST = {
     "minute": timedelta(minutes=1),
@@ -29,40 +42,12 @@ _SHORTEST = {
     "year": timedelta(days=365),
 }
 
-_SPAN = "select $is_compared as is_compared, cast($start as timestamp) as start_at, cast($end as timestamp) as end_at"
-_SLOTS = """
+_BOUNDS = """
 select
-    is_compared,
-    start_at,
-    end_at,
-    slot,
-    $interval_start as interval_start,
-    dense_rank() over (partition by is_compared order by $key) - 1 as interval_index
-from (
-    select *, make_timestamp(slot * $slot_us) as slot_at
-    from (
-        select *, unnest(range(epoch_us(start_at) // $slot_us, (epoch_us(end_at) - 1) // $slot_us + 1)) as slot
-        from spans
-    )
-)
-"""
-_INTERVALS = "select distinct is_compared, interval_index, interval_start from slots"
-_WHOLE = "select is_compared, 0 as interval_index, $start as interval_start from spans"
-_KEYS = """
-select slot, $key as interval_key
-from (
-    select slot, make_timestamp(slot * $slot_us) as slot_at
-    from (
-        select unnest(range(epoch_us(min(event_at)) // $slot_us, epoch_us(max(event_at)) // $slot_us + 1)) as slot
-        from extent
-    )
-)
-"""
-_IN_SLOT = """
-slots.slot = $slot and $moment >= slots.start_at and $moment < slots.end_at
-"""
-_IN_SPAN = """
-$moment >= coalesce(spans.start_at, $moment) and $moment < coalesce(spans.end_at, 'infinity')
+    $first as first_interval,
+    $last as last_interval,
+    newest.newest_at
+from (select max(event_at) as newest_at from events) as newest
 """
 
 
@@ -83,77 +68,69 @@ def require_intervals(interval: Interval | None, period: Period) -> None:
         raise QuestionError(f"By the {interval}, give the period a start and an end.")
 
 
-def interval_key(moment: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
-    """What all moments of an interval share, in the order of time: the two hours that a clock shows alike differ."""
-    start = interval_start(moment, interval, calendar)
-    if interval not in _SHORT:
-        return start
-    local = local_time(moment, calendar)
-    return fragment("$moment - ($local - $start)", moment=moment, local=local, start=start)
+def interval_number(moment: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The number of the interval that holds a UTC timestamp."""
+    return _number_of_local(local_time(moment, calendar), interval, calendar)
 
 
-def keys_of_slots(extent: str, interval: Interval, calendar: Calendar) -> exp.Select:
-    """The `interval_key` of each slot from the first to the last event_at of the CTE `extent`; see `slot_of`."""
-    key = interval_key(exp.column("slot_at"), interval, calendar)
-    return select(_KEYS, {"extent": extent}, key=key, slot_us=_slot_us(interval))
+def number_of_moment(moment: datetime, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The number of the interval that holds a known moment; see `Calendar.to_utc`."""
+    return _number_of_local(literal(calendar.interval_start(moment, interval)), interval, calendar)
 
 
-def slot_of(moment: exp.Expr, interval: Interval) -> exp.Expr:
-    """The slot that a moment is in."""
-    return fragment("epoch_us($moment) // $slot_us", moment=moment, slot_us=_slot_us(interval))
+def interval_at(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The local time, without a zone, at which the interval of that number starts."""
+    parts = _week_parts(interval, calendar)
+    return fragment(_STARTS[interval], number=number, **parts)
 
 
-def span_of(period: Period, calendar: Calendar, extent: str | None = None, *, is_compared: bool = False) -> exp.Select:
-    """The row of a period in the CTE `spans`, its bounds in naive UTC.
+def interval_at_utc(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """The UTC timestamp at which the interval of that number starts."""
+    local, zone = exp.paren(interval_at(number, interval, calendar)), literal(calendar.timezone)
+    if calendar.timezone == "UTC":
+        return local
+    return fragment("($local at time zone $zone) at time zone 'UTC'", local=local, zone=zone)
 
-    Where it is open, the first or last event_at of the CTE `extent` stands in; without one the bound is null.
+
+def whole_intervals(period: Period, interval: Interval, calendar: Calendar) -> Period:
+    """The period widened to the whole intervals it touches; raises QuestionError when it is empty."""
+    period.bounds_utc(calendar)
+    start = calendar.interval_start(period.start, interval) if period.start else None
+    last = last_moment(period)
+    return Period(start, calendar.next_interval_start(last, interval) if last else None)
+
+
+def last_moment(period: Period) -> datetime | None:
+    """The last moment inside the period; None where it has no end."""
+    return period.end - timedelta(microseconds=1) if period.end else None
+
+
+def interval_bounds(period: Period, interval: Interval, calendar: Calendar, oldest: str) -> exp.Select:
+    """One row: the numbers of the first and the last interval asked about, and the time of the newest event.
+
+    Where the period has no start, `oldest` (SQL for a number) is the first interval; without an end, the last is the
+    one that holds the newest event of any name.
     """
-    start, end = period.bounds_utc(calendar)
-    oldest, newest = literal(None), literal(None)
-    if extent:
-        oldest = fragment("(select min(event_at) from extent)", {"extent": extent})
-        newest = fragment("(select max(event_at) + interval 1 microsecond from extent)", {"extent": extent})
+    last = last_moment(period)
+    newest = interval_number(exp.column("newest_at", table="newest"), interval, calendar)
     return select(
-        _SPAN,
-        is_compared=is_compared,
-        start=literal(start) if start else oldest,
-        end=literal(end) if end else newest,
+        _BOUNDS,
+        first=number_of_moment(period.start, interval, calendar) if period.start else fragment(oldest),
+        last=number_of_moment(last, interval, calendar) if last else newest,
     )
 
 
-def interval_ctes(spans: list[exp.Select], interval: Interval | None, calendar: Calendar) -> Mapping[str, exp.Query]:
-    """CTEs with one row per interval in `intervals`: is_compared, interval_index from 0, interval_start (local).
-
-    Without an interval each period is one. `in_interval` joins to them.
-    """
-    ctes: dict[str, exp.Query] = {"spans": union_all(spans)}
-    if interval is None:
-        return ctes | {"intervals": select(_WHOLE, start=local_time(exp.column("start_at"), calendar))}
-    moment = exp.column("slot_at")
-    slots = select(
-        _SLOTS,
-        interval_start=interval_start(moment, interval, calendar),
-        key=interval_key(moment, interval, calendar),
-        slot_us=_slot_us(interval),
-    )
-    return ctes | {"slots": slots, "intervals": select(_INTERVALS)}
+def is_finished(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    """True where the events of a table `bounds` reach past the interval of that number."""
+    next_start = interval_at_utc(fragment("$number + 1", number=number), interval, calendar)
+    return fragment("coalesce($next_start <= bounds.newest_at, false)", next_start=next_start)
 
 
-INTERVAL_CTES = ("spans", "slots", "intervals")
+def _number_of_local(local: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
+    if interval in _NUMBERS:
+        return fragment(_NUMBERS[interval], local=local, **_week_parts(interval, calendar))
+    return fragment(_OTHER_NUMBERS, interval=interval, local=local)
 
 
-def in_interval(query: exp.Select, moment: exp.Expr, interval: Interval | None) -> exp.Select:
-    """`query` joined to the interval of each row's moment (naive UTC): is_compared, interval_index.
-
-    A moment in two periods gives two rows, one outside of all none.
-    """
-    if interval is None:
-        joined = exp.Join(this=exp.to_table("spans"), kind="INNER", on=fragment(_IN_SPAN, moment=moment))
-        return query.join(joined).select("spans.is_compared", "0 as interval_index", copy=False)
-    on = fragment(_IN_SLOT, moment=moment, slot=slot_of(moment, interval))
-    joined = exp.Join(this=exp.to_table("slots"), kind="INNER", on=on)
-    return query.join(joined).select("slots.is_compared", "slots.interval_index", copy=False)
-
-
-def _slot_us(interval: Interval) -> int:
-    return (SHORT_SLOT if interval == "minute" else SLOT) // timedelta(microseconds=1)
+def _week_parts(interval: Interval, calendar: Calendar) -> dict[str, exp.Expr]:
+    return {"days_before_monday": literal(int(calendar.week_start == "sunday"))} if interval == "week" else {}

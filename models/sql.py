@@ -11,7 +11,7 @@ from typing import cast
 import sqlglot
 from sqlglot import exp
 
-from models.calendar import Calendar, Interval, Period, TimeUnit
+from models.calendar import Calendar, Period
 from models.filters import Scalar
 
 DIALECT = "duckdb"
@@ -95,32 +95,9 @@ def instant_conditions(start: datetime | None, end: datetime | None) -> list[exp
     return conditions + ([fragment("event_at < $end", end=literal(end))] if end else [])
 
 
-def unit_date(moment: exp.Expr, unit: TimeUnit, calendar: Calendar) -> exp.Expr:
-    """The first local date of the day, week or month in which a UTC timestamp falls."""
-    local = local_time(moment, calendar)
-    if unit == "day":
-        return fragment("cast($local as date)", local=local)
-    if unit == "week" and calendar.week_start == "sunday":
-        return fragment("cast(date_trunc('week', $local + interval 1 day) - interval 1 day as date)", local=local)
-    return fragment("cast(date_trunc($unit, $local) as date)", unit=unit, local=local)
-
-
 def local_time(moment: exp.Expr, calendar: Calendar) -> exp.Expr:
     """A UTC timestamp as the project's local time, without a zone."""
     if calendar.timezone == "UTC":
         return moment
     zone = literal(calendar.timezone)
     return fragment("($moment at time zone 'UTC') at time zone $zone", moment=moment, zone=zone)
-
-
-def interval_start(moment: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
-    """The local time, without a zone, at which the interval that holds a UTC timestamp starts."""
-    local = local_time(moment, calendar)
-    if interval == "week" and calendar.week_start == "sunday":
-        return fragment("cast(date_trunc('week', $local + interval 1 day) as timestamp) - interval 1 day", local=local)
-    return fragment("cast(date_trunc($interval, $local) as timestamp)", interval=interval, local=local)
-
-
-def one_interval(interval: Interval) -> exp.Expr:
-    """The length of an interval in calendar time: added to a local start it gives the next one."""
-    return fragment("interval 3 month" if interval == "quarter" else f"interval 1 {interval}")

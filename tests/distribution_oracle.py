@@ -22,7 +22,7 @@ from tests.oracle_periods import (
 )
 from tests.worlds import Carried, StoryEvent
 
-Cell = tuple[int, Group | None]  # interval from 0, group
+Cell = tuple[datetime | None, Group | None]  # start of the interval, group
 Amounts = dict[str, float]  # of the subjects of one cell
 
 
@@ -49,15 +49,14 @@ class DistributionOracle:
         """The amount of each subject in each cell; cells with nobody too."""
         groups: set[Group | None] = {self._group(event) for event in self.events} if self.question.breakdown else {()}
         return {
-            (position, group): self._of_cell(position, group)
+            (self._start(position), group): self._of_cell(position, group)
             for position in range(len(self.intervals))
             for group in groups
         }
 
-    def start(self, position: int) -> datetime | None:
+    def _start(self, position: int) -> datetime | None:
         """The local start of an interval."""
-        key = self.intervals[position]
-        return key[0] if key else whole_start(self.question.period, self.calendar)
+        return self.intervals[position] or whole_start(self.question.period, self.calendar)
 
     def bucket_of(self, amount: float) -> int:
         """The bucket of an amount: the one whose bounds it lies between."""

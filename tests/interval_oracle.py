@@ -53,21 +53,20 @@ class IntervalOracle:
         self.intervals = intervals_of(question.period, question.interval, self.calendar, moments)
         self.shown = kept(group_sizes([self._own_group(pair) for pair in self.pairs]), question.breakdown)
 
-    def cells(self) -> dict[tuple[int, Group | None], list[Pair]]:
+    def cells(self) -> dict[tuple[datetime | None, Group | None], list[Pair]]:
         """The pairs of each interval and group; without pairs too."""
         groups: set[Group | None] = {()}
         if self.question.breakdown:
             groups = {self.shown(self._own_group(pair)) for pair in self.pairs}
         return {
-            (position, group): [pair for pair in self.pairs if self._is_in(pair, position, group)]
+            (self._start(position), group): [pair for pair in self.pairs if self._is_in(pair, position, group)]
             for position in range(len(self.intervals))
             for group in groups
         }
 
-    def start(self, position: int) -> datetime | None:
+    def _start(self, position: int) -> datetime | None:
         """The local start of an interval."""
-        key = self.intervals[position]
-        return key[0] if key else whole_start(self.question.period, self.calendar)
+        return self.intervals[position] or whole_start(self.question.period, self.calendar)
 
     def _pair(self, order: Order, first: StoryEvent) -> list[Pair]:
         """The pair that a first event makes, if it makes one."""

@@ -16,11 +16,9 @@ from tests.oracle_intervals import (
     is_over,
     newest_at,
     shown,
-    start_of,
-    starts_between,
     subject_of,
 )
-from tests.oracle_periods import Group
+from tests.oracle_periods import Group, start_of, starts_between
 from tests.worlds import Carried, StoryEvent
 
 People = dict[tuple[Group, datetime, str], set[str]]

@@ -2,63 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Interval, Period
 from models.questions import Question
 from tests import oracle_periods
-from tests.oracle_periods import Group
+from tests.oracle_periods import Group, instant, next_start, start_of
 from tests.worlds import Carried, StoryEvent
 
 OTHER: Group = ("the rest",)
 """Stands for the groups beyond the limit, which answers show as null."""
-
-
-def start_of(moment: datetime, interval: Interval, calendar: Calendar) -> datetime:
-    """The local start of the interval that holds an instant."""
-    local = moment.astimezone(ZoneInfo(calendar.timezone)).replace(tzinfo=None, second=0, microsecond=0)
-    if interval == "minute":
-        return local
-    local = local.replace(minute=0)
-    if interval == "hour":
-        return local
-    local = local.replace(hour=0)
-    first_weekday = {"monday": 0, "sunday": 6}[calendar.week_start]
-    while interval == "week" and local.weekday() != first_weekday:
-        local -= timedelta(days=1)
-    while interval in ("month", "quarter", "year") and local.day != 1:
-        local -= timedelta(days=1)
-    first_months = {"quarter": (1, 4, 7, 10), "year": (1,)}.get(interval)
-    while first_months and local.month not in first_months:
-        local = (local - timedelta(days=1)).replace(day=1)
-    return local
-
-
-def next_start(start: datetime, interval: Interval) -> datetime:
-    """The local start of the next interval, found by walking until one begins."""
-    if interval in ("minute", "hour"):
-        return start + (timedelta(minutes=1) if interval == "minute" else timedelta(hours=1))
-    if interval in ("day", "week"):
-        return start + timedelta(days=1 if interval == "day" else 7)
-    months = {"month": 1, "quarter": 3, "year": 12}[interval]
-    for _ in range(months):
-        start = (start + timedelta(days=31)).replace(day=1)
-    return start
-
-
-def starts_between(first: datetime, last: datetime, interval: Interval) -> list[datetime]:
-    """All starts from the first to the last, both included."""
-    starts = []
-    while first <= last:
-        starts.append(first)
-        first = next_start(first, interval)
-    return starts
-
-
-def instant(local: datetime, calendar: Calendar) -> datetime:
-    """A local time as an instant; aware ones stay what they are."""
-    return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(calendar.timezone))
 
 
 def bounds(

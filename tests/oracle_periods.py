@@ -1,4 +1,4 @@
-"""Periods cut into intervals by walking through them minute by minute: what the oracles of questions share."""
+"""Periods, intervals and groups in plain Python: what the oracles of questions share."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,7 +11,6 @@ from models.questions import Question
 from tests.filter_oracle import passes, text_of, value_of
 from tests.worlds import Carried, StoryEvent, person_id
 
-Key = tuple[datetime, timedelta | None]
 Group = tuple[str, ...]
 
 
@@ -27,18 +26,60 @@ def is_inside(moment: datetime, period: Period, calendar: Calendar) -> bool:
     return (start is None or moment >= start) and (end is None or moment < end)
 
 
-def interval_of(moment: datetime, interval: Interval | None, calendar: Calendar) -> Key | None:
-    """Which interval a moment is in; where clocks go back, an hour that comes twice is two."""
-    if interval is None:
-        return None
-    start = calendar.interval_start(moment, interval)
-    is_short = interval in ("minute", "hour")
-    return start, moment.astimezone(ZoneInfo(calendar.timezone)).utcoffset() if is_short else None
+def start_of(moment: datetime, interval: Interval, calendar: Calendar) -> datetime:
+    """The local start of the interval that holds an instant."""
+    local = moment.astimezone(ZoneInfo(calendar.timezone)).replace(tzinfo=None, second=0, microsecond=0)
+    if interval == "minute":
+        return local
+    local = local.replace(minute=0)
+    if interval == "hour":
+        return local
+    local = local.replace(hour=0)
+    first_weekday = {"monday": 0, "sunday": 6}[calendar.week_start]
+    while interval == "week" and local.weekday() != first_weekday:
+        local -= timedelta(days=1)
+    while interval in ("month", "quarter", "year") and local.day != 1:
+        local -= timedelta(days=1)
+    first_months = {"quarter": (1, 4, 7, 10), "year": (1,)}.get(interval)
+    while first_months and local.month not in first_months:
+        local = (local - timedelta(days=1)).replace(day=1)
+    return local
+
+
+def next_start(start: datetime, interval: Interval) -> datetime:
+    """The local start of the next interval, found by walking until one begins."""
+    if interval in ("minute", "hour"):
+        return start + (timedelta(minutes=1) if interval == "minute" else timedelta(hours=1))
+    if interval in ("day", "week"):
+        return start + timedelta(days=1 if interval == "day" else 7)
+    months = {"month": 1, "quarter": 3, "year": 12}[interval]
+    for _ in range(months):
+        start = (start + timedelta(days=31)).replace(day=1)
+    return start
+
+
+def starts_between(first: datetime, last: datetime, interval: Interval) -> list[datetime]:
+    """All starts from the first to the last, both included."""
+    starts = []
+    while first <= last:
+        starts.append(first)
+        first = next_start(first, interval)
+    return starts
+
+
+def instant(local: datetime, calendar: Calendar) -> datetime:
+    """A local time as an instant; aware ones stay what they are."""
+    return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(calendar.timezone))
+
+
+def interval_of(moment: datetime, interval: Interval | None, calendar: Calendar) -> datetime | None:
+    """The local start of the interval a moment is in; None where the whole period is one."""
+    return start_of(moment, interval, calendar) if interval else None
 
 
 def intervals_of(
     period: Period, interval: Interval | None, calendar: Calendar, moments: Sequence[datetime]
-) -> list[Key | None]:
+) -> list[datetime | None]:
     """All intervals of the period in order; an open side begins or ends with the oldest or newest of `moments`."""
     if interval is None:
         return [None]
@@ -48,8 +89,8 @@ def intervals_of(
     first = start or min(moments)
     last = (end or max(moments) + timedelta(microseconds=1)) - timedelta(microseconds=1)
     step = {"minute": timedelta(minutes=1), "hour": timedelta(minutes=15)}.get(interval, timedelta(hours=6))
-    walked = [*_walk(first, last, step), last] if first <= last else []
-    return list(dict.fromkeys(interval_of(moment, interval, calendar) for moment in walked))
+    starts = {start_of(moment, interval, calendar) for moment in (*_walk(first, last, step), last)}
+    return [*starts_between(min(starts), max(starts), interval)]
 
 
 def _walk(first: datetime, last: datetime, step: timedelta) -> list[datetime]:

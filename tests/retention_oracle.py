@@ -15,16 +15,12 @@ from tests.oracle_intervals import (
     group_sort_key,
     groups_of,
     in_order,
-    instant,
     is_over,
     newest_at,
-    next_start,
     shown,
-    start_of,
-    starts_between,
     subject_of,
 )
-from tests.oracle_periods import Group
+from tests.oracle_periods import Group, instant, next_start, start_of, starts_between
 from tests.worlds import Carried, StoryEvent
 
 PERIOD = {"hour": timedelta(hours=1), "day": timedelta(hours=24), "week": timedelta(hours=168)}

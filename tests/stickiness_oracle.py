@@ -14,11 +14,9 @@ from tests.oracle_intervals import (
     in_order,
     newest_at,
     shown,
-    start_of,
-    starts_between,
     subject_of,
 )
-from tests.oracle_periods import Group, is_inside
+from tests.oracle_periods import Group, is_inside, start_of, starts_between
 from tests.worlds import StoryEvent
 
 People = dict[tuple[Group, int], set[str]]

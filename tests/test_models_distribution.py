@@ -55,13 +55,12 @@ def test_every_distribution_is_what_counting_subject_by_subject_gives(
 ) -> None:
     oracle = DistributionOracle(question, events)
     expected: dict[Any, Any] = {}
-    for (position, group), amounts in oracle.amounts().items():
+    for (start, group), amounts in oracle.amounts().items():
         buckets = [oracle.bucket_of(amount) for amount in amounts.values()]
         average = sum(amounts.values()) / len(amounts) if amounts else None
         for index, lowest, highest in bounds_of(question):
             subjects_here = buckets.count(index)
-            expected[position, group, index] = (
-                oracle.start(position),
+            expected[start, group, index] = (
                 lowest,
                 highest,
                 subjects_here,
@@ -72,8 +71,7 @@ def test_every_distribution_is_what_counting_subject_by_subject_gives(
             )
 
     found = {
-        (row.interval_index, row.breakdown if row.breakdown is None else tuple(row.breakdown), row.bucket_index): (
-            row.interval_start,
+        (row.interval_start, row.breakdown if row.breakdown is None else tuple(row.breakdown), row.bucket_index): (
             row.bucket_from,
             row.bucket_to,
             row.subject_count,
@@ -93,10 +91,10 @@ def test_every_distribution_is_what_counting_subject_by_subject_gives(
 def test_the_people_of_every_bucket_are_those_counted(events: list[StoryEvent], question: DistributionQuestion) -> None:
     oracle, snapshot = DistributionOracle(question, events), world(events, PROPERTIES)
     cells = [cell for cell, amounts in oracle.amounts().items() if amounts]
-    for position, group in sorted(cells, key=str)[:2]:
-        amounts = oracle.amounts()[position, group]
+    for start, group in sorted(cells, key=str)[:2]:
+        amounts = oracle.amounts()[start, group]
         for bucket in {oracle.bucket_of(amount) for amount in amounts.values()}:
-            number = DistributionNumber(bucket, position, breakdown=OTHER if group is None else group)
+            number = DistributionNumber(bucket, start, breakdown=OTHER if group is None else group)
 
             people = ask_people(KIND, question, number, snapshot, Calendar(), absent="missing")
 

@@ -79,8 +79,7 @@ def test_every_interval_is_what_pairing_event_by_event_gives(
     oracle = IntervalOracle(question, events)
 
     found = {
-        (row.interval_index, row.breakdown if row.breakdown is None else tuple(row.breakdown)): (
-            row.interval_start,
+        (row.interval_start, row.breakdown if row.breakdown is None else tuple(row.breakdown)): (
             row.pairs,
             row.subjects,
             row.min_s,
@@ -97,7 +96,7 @@ def test_every_interval_is_what_pairing_event_by_event_gives(
         for row in rows(question, world(events, PROPERTIES))
     }
 
-    expected = {cell: (oracle.start(cell[0]), *row_of(pairs)) for cell, pairs in oracle.cells().items()}
+    expected = {cell: row_of(pairs) for cell, pairs in oracle.cells().items()}
     assert found == expected
 
 
@@ -106,8 +105,8 @@ def test_every_interval_is_what_pairing_event_by_event_gives(
 def test_the_people_of_an_interval_are_those_with_a_pair(events: list[StoryEvent], question: IntervalQuestion) -> None:
     oracle, snapshot = IntervalOracle(question, events), world(events, PROPERTIES)
     cells = {cell: {pair.subject for pair in pairs} for cell, pairs in oracle.cells().items() if pairs}
-    for (position, group), expected in sorted(cells.items(), key=str)[:3]:
-        number = IntervalNumber(position, breakdown=OTHER if group is None else group)
+    for (start, group), expected in sorted(cells.items(), key=str)[:3]:
+        number = IntervalNumber(start, breakdown=OTHER if group is None else group)
 
         people = ask_people(KIND, question, number, snapshot, Calendar(), absent="missing")
 

@@ -8,7 +8,6 @@ from models.trend import Series, TrendQuestion
 from tests.filter_oracle import matches, text_of, value_of
 from tests.oracle_periods import (
     Group,
-    Key,
     exists,
     group_of,
     group_sizes,
@@ -23,7 +22,7 @@ from tests.oracle_periods import (
 from tests.worlds import Carried, StoryEvent
 
 Value = float | None
-Cell = tuple[int, int, Group | None]  # series from 1, interval from 0, group
+Cell = tuple[int, datetime | None, Group | None]  # series from 1, start of the interval, group
 Evaluate = Callable[[dict[str, Value]], Value]
 
 
@@ -40,8 +39,8 @@ class TrendOracle:
         sizes = group_sizes([group_of(event, question.breakdown) for event in first])
         self.shown = kept(sizes, question.breakdown)
 
-    def values(self) -> dict[Cell, tuple[datetime | None, Value, datetime | None, Value]]:
-        """Start and value of each cell, beside those of the same position in the earlier period."""
+    def values(self) -> dict[Cell, tuple[Value, datetime | None, Value]]:
+        """The value of each cell, beside start and value of the one at the same position in the earlier period."""
         periods = [self.question.period]
         if self.question.comparison:
             periods.append(self.question.comparison.period(self.question.period, self.calendar))
@@ -50,7 +49,10 @@ class TrendOracle:
             groups = {group for period in periods for group in self._groups(period)}
         now, *earlier = [self._of_period(period, groups) for period in periods]
         nothing = (None, None)
-        return {cell: (*found, *(earlier[0].get(cell, nothing) if earlier else nothing)) for cell, found in now.items()}
+        return {
+            (index, start, group): (value, *(earlier[0].get((index, position, group), nothing) if earlier else nothing))
+            for (index, position, group), (start, value) in now.items()
+        }
 
     def people(self, period: Period) -> dict[Cell, set[str]]:
         """Who is behind each cell of a period that has anybody."""
@@ -58,19 +60,23 @@ class TrendOracle:
         for index, series in enumerate(self.question.series, start=1):
             counted = self._counted(series, period)
             intervals = self._intervals(period)
-            for position in range(len(intervals)):
+            for position, interval_start in enumerate(intervals):
+                start = interval_start or whole_start(period, self.calendar)
                 for group in {self._group(event) for event in counted}:
                     people = {self._subject(e) for e in self._in_cell(counted, intervals, position, group)}
                     if people:
-                        found[index, position, group] = people
+                        found[index, start, group] = people
         return found
 
-    def _of_period(self, period: Period, groups: set[Group | None]) -> dict[Cell, tuple[datetime | None, Value]]:
-        found: dict[Cell, tuple[datetime | None, Value]] = {}
+    def _of_period(
+        self, period: Period, groups: set[Group | None]
+    ) -> dict[tuple[int, int, Group | None], tuple[datetime | None, Value]]:
+        """Start and value by series, position of the interval and group."""
+        found: dict[tuple[int, int, Group | None], tuple[datetime | None, Value]] = {}
         counted = [self._counted(series, period) for series in self.question.series]
         intervals = self._intervals(period)
-        for position, key in enumerate(intervals):
-            start = key[0] if key else whole_start(period, self.calendar)
+        for position, interval_start in enumerate(intervals):
+            start = interval_start or whole_start(period, self.calendar)
             for group in groups:
                 values: dict[str, Value] = {}
                 for index, series in enumerate(self.question.series, start=1):
@@ -83,7 +89,7 @@ class TrendOracle:
         return found
 
     def _in_cell(
-        self, counted: list[StoryEvent], intervals: list[Key | None], position: int, group: Group | None
+        self, counted: list[StoryEvent], intervals: list[datetime | None], position: int, group: Group | None
     ) -> list[StoryEvent]:
         keys = intervals[: position + 1] if self.question.cumulative else [intervals[position]]
         interval = self.question.interval
@@ -132,7 +138,7 @@ class TrendOracle:
     def _meant(self, series: Series) -> list[StoryEvent]:
         return [event for event in self.events if matches(series.any_of, event)]
 
-    def _intervals(self, period: Period) -> list[Key | None]:
+    def _intervals(self, period: Period) -> list[datetime | None]:
         moments = [
             event.at
             for series in self.question.series

@@ -38,8 +38,6 @@ def print_answer(out: Console, name: str, answer: Json) -> None:
 def table_of(rows: list[Json]) -> Table:
     """One line per row; columns without a value in any row are left out."""
     names = [name for name in rows[0] if any(row[name] not in (None, []) for row in rows)]
-    if "interval_start" in names or all(row.get("interval_index") == 0 for row in rows):
-        names = [name for name in names if name != "interval_index"]  # programs tell repeated hours by it
     titles = {name: name.removesuffix("_s").replace("_", "\n") for name in names}
     numbers = [name for name in names if all(isinstance(row[name], int | float | None) for row in rows)]
     moments = [name for name in names if name.endswith(("_start", "_at"))]

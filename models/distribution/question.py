@@ -69,7 +69,6 @@ class DistributionRow:
     its rows. `interval_start` is local time, null for a whole period without a start.
     """
 
-    interval_index: int
     interval_start: datetime | None
     breakdown: tuple[str, ...] | None
     bucket_index: int
@@ -87,6 +86,5 @@ class DistributionNumber(Part):
     """Which subjects: those of a bucket, or of all buckets."""
 
     bucket_index: int | None = None
-    interval_index: int | None = None
     interval_start: datetime | None = None
     breakdown: tuple[str, ...] | Literal["other"] | None = None

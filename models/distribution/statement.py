@@ -4,20 +4,19 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
 from models.conditions import matches_any
 from models.distribution.question import OF_TIME, DistributionMeasure, DistributionQuestion, bounds_of
-from models.grid import group_in_answer, groups, limit_ctes
-from models.intervals import INTERVAL_CTES, in_interval, interval_ctes, keys_of_slots, slot_of, span_of
+from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.questions import Scope, SeenEvents, Statement
+from models.slots import INTERVAL_CTES, in_interval, interval_ctes, numbers_of_slots, slot_of, span_of
 from models.sql import fragment, literal, select, union_all
 
 _AMOUNTS: Mapping[DistributionMeasure, str] = {
     "total": "count(*)",
-    "hours": "count(distinct interval_key)",
-    "days": "count(distinct interval_key)",
-    "weeks": "count(distinct interval_key)",
-    "months": "count(distinct interval_key)",
+    "hours": "count(distinct interval_number)",
+    "days": "count(distinct interval_number)",
+    "weeks": "count(distinct interval_number)",
+    "months": "count(distinct interval_number)",
     "sum": "fsum(measured)",
     "average": "favg(measured)",
     "min": "min(measured)",
@@ -47,9 +46,8 @@ group by interval_index, breakdown
 """
 _ROWS = """
 select
-    intervals.interval_index,
     intervals.interval_start,
-    breakdowns.breakdown,
+    $shown as breakdown,
     buckets.bucket_index,
     buckets.bucket_from,
     buckets.bucket_to,
@@ -59,19 +57,19 @@ select
     summaries.average,
     summaries.median
 from intervals
-cross join breakdowns
+cross join groups
 cross join buckets
 left join counted
     on intervals.interval_index = counted.interval_index
-    and breakdowns.breakdown is not distinct from counted.breakdown
+    and groups.breakdown = counted.breakdown
     and buckets.bucket_index = counted.bucket_index
 left join summaries
     on intervals.interval_index = summaries.interval_index
-    and breakdowns.breakdown is not distinct from summaries.breakdown
-order by intervals.interval_index, breakdowns.breakdown nulls last, buckets.bucket_index
+    and groups.breakdown = summaries.breakdown
+order by intervals.interval_index, breakdown nulls last, buckets.bucket_index
 """
 _PEOPLE = """
-select bucketed_subjects.*, intervals.interval_start
+select bucketed_subjects.* replace ($shown as breakdown), intervals.interval_start
 from bucketed_subjects
 inner join intervals on bucketed_subjects.interval_index = intervals.interval_index
 """
@@ -91,9 +89,9 @@ def build_distribution(question: DistributionQuestion, scope: Scope) -> Statemen
     ctes: dict[str, exp.Query] = {"extent": _extent(question, seen)} if unit or is_open else {}
     span = span_of(question.period, seen.calendar, "extent" if is_open else None)
     ctes |= interval_ctes([span], question.interval, seen.calendar)
-    ctes |= limit_ctes(question.breakdown, events)
+    ctes |= kept_groups(question.breakdown, events)
     if unit:
-        ctes["keys_of_slots"] = keys_of_slots("extent", unit, seen.calendar)
+        ctes["numbers_of_slots"] = numbers_of_slots("extent", unit, seen.calendar)
     ctes |= {
         "counted_events": events.copy(),
         "placed_events": _placed_events(question),
@@ -102,20 +100,20 @@ def build_distribution(question: DistributionQuestion, scope: Scope) -> Statemen
         "buckets": union_all([_bucket(*bounds) for bounds in bounds_of(question)]),
         "counted": select(_COUNTED),
         "summaries": select(_SUMMARIES),
-        "breakdowns": groups(question.breakdown, "counted"),
+        "groups": all_groups(question.breakdown, "counted"),
     }
     return Statement(
         ctes={**seen.ctes, **ctes},
-        rows=select(_ROWS),
-        people=select(_PEOPLE),
-        materialized=(*INTERVAL_CTES, "kept_groups", "keys_of_slots", "bucketed_subjects", "counted"),
+        rows=select(_ROWS, shown=group_as_shown(question.breakdown, "groups")),
+        people=select(_PEOPLE, shown=group_as_shown(question.breakdown, "bucketed_subjects")),
+        materialized=(*INTERVAL_CTES, "kept_groups", "numbers_of_slots", "bucketed_subjects", "counted"),
     )
 
 
 def _events(question: DistributionQuestion, seen: SeenEvents) -> exp.Select:
     values = {
         "event_at": exp.column("event_at", table="events"),
-        "breakdown": group_of_event(question.breakdown, seen.columns),
+        "breakdown": group_key(question.breakdown, seen.columns),
         "measured": literal(None),
     }
     where = [matches_any(question.any_of, seen.columns)]
@@ -134,13 +132,15 @@ def _extent(question: DistributionQuestion, seen: SeenEvents) -> exp.Select:
 
 def _placed_events(question: DistributionQuestion) -> exp.Select:
     placed = select("select subject_id, measured from counted_events")
-    placed = placed.select(group_in_answer(question.breakdown), copy=False)
+    placed = placed.select(joined_group(question.breakdown), copy=False)
     placed = in_interval(placed, exp.column("event_at"), question.interval)
     unit = OF_TIME.get(question.measure)
     if unit is None:
         return placed
-    same_slot = fragment("keys_of_slots.slot = $slot", slot=slot_of(exp.column("event_at"), unit))
-    return placed.join("keys_of_slots", on=same_slot, join_type="inner").select("interval_key", copy=False)
+    same_slot = fragment("numbers_of_slots.slot = $slot", slot=slot_of(exp.column("event_at"), unit))
+    return placed.join("numbers_of_slots", on=same_slot, join_type="inner").select(
+        "numbers_of_slots.interval_number", copy=False
+    )
 
 
 def _bucket_index(question: DistributionQuestion) -> exp.Expr:

@@ -142,10 +142,7 @@ def build_time_to_convert(question: TimeToConvertQuestion, scope: Scope) -> Stat
         "from_at": exp.column(step_column(question.from_step)),
         "to_at": exp.column(step_column(question.to_step or len(question.steps))),
     }
-    sized = select(
-        "select breakdown, count(*) as size from speaking_attempts where $to_at is not null group by breakdown",
-        to_at=steps["to_at"],
-    )
+    sized = select("select breakdown from speaking_attempts where $to_at is not null", to_at=steps["to_at"])
     ctes |= shown_ctes(question, "speaking_attempts", sized) | best_of_shown(question)
     ctes["times"] = select(_TIMES, **steps)
     cube_root = f"cast(least({MAX_BINS}, ceil(round(cbrt(count(*)), 9))) as bigint)"

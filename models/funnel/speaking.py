@@ -5,13 +5,14 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from models.breakdown import has_value, kept_groups, shown_group
+from models.breakdown import has_value
 from models.funnel.definition import FunnelDefinition
 from models.funnel.landings import landing_ctes
 from models.funnel.layout import Layout, listed, same, step_column
 from models.funnel.paths import latest_start, path_ctes
 from models.funnel.unordered import unordered_ctes
 from models.funnel.walk import backwards, walk_ctes
+from models.groups import kept_groups, shown_group
 from models.questions import Scope
 from models.sql import select
 
@@ -56,22 +57,17 @@ def _later_starts_are_better(definition: FunnelDefinition) -> bool:
     return definition.order == "ordered" and is_plain and len(definition.steps) > 1
 
 
-def shown_ctes(definition: FunnelDefinition, attempts: str, sized_groups: exp.Select) -> dict[str, exp.Query]:
+def shown_ctes(
+    definition: FunnelDefinition, attempts: str, sized_rows: exp.Select, size: str = "count(*)"
+) -> dict[str, exp.Query]:
     """`shown_attempts`: those attempts under the group that is shown; null is the rest beyond the limit.
 
-    `sized_groups` has the columns breakdown and size. A subject with several groups in the rest counts there once.
+    The largest by the `size` of their `sized_rows` are kept. Who has several groups in the rest counts there once.
     """
-    limit = definition.breakdown.limit if definition.breakdown else None
-    if limit is None:
-        return {"shown_attempts": select("select * from attempts", {"attempts": attempts})}
-    group = shown_group("largest_groups")
-    return {
-        "sized_groups": sized_groups,
-        "largest_groups": kept_groups("sized_groups", limit),
-        "shown_attempts": select(
-            "select * replace ($group as breakdown) from attempts", {"attempts": attempts}, group=group
-        ),
-    }
+    kept, group = kept_groups(definition.breakdown, sized_rows, size), shown_group(definition.breakdown)
+    shown = select("select * replace ($group as breakdown) from attempts", {"attempts": attempts}, group=group)
+    every = select("select * from attempts", {"attempts": attempts})
+    return {**kept, "shown_attempts": shown if kept else every}
 
 
 def best_of_shown(definition: FunnelDefinition) -> dict[str, exp.Query]:

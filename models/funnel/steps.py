@@ -96,7 +96,7 @@ def build_funnel(question: FunnelQuestion, scope: Scope) -> Statement:
     """The statement of a funnel; raises QuestionError."""
     layout = Layout(question)
     ctes: dict[str, exp.Query] = speaking_ctes(question, scope)
-    sized = select("select breakdown, count(*) as size from speaking_attempts group by breakdown")
+    sized = select("select breakdown from speaking_attempts")
     ctes |= shown_ctes(question, "speaking_attempts", sized) | best_of_shown(question)
     ctes["outcomes"] = union_all([_outcomes(layout, index) for index in layout.indexes])
     ctes["steps"] = values_table("named_steps", ("step_index", "step_name", "base_step_index"), _steps(question))

@@ -1,7 +1,7 @@
 """A funnel over time: in each interval, how many of the attempts that begin in it convert."""
 
 from dataclasses import KW_ONLY, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, get_args
 
 from sqlglot import exp
@@ -12,9 +12,10 @@ from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import judged_ctes, reread, shown_ctes
 from models.funnel.steps import groups_shown
+from models.intervals import interval_at, interval_number, last_moment, number_of_moment
 from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
-from models.sql import interval_start, literal, one_interval, select
+from models.sql import fragment, select
 
 Reached = Literal["from", "to"]
 
@@ -69,20 +70,27 @@ _STARTED = """
 select
     subject_id,
     breakdown,
-    $interval_start as interval_start,
+    $interval_number as interval_number,
     bool_or(from_column is not null) as has_from,
     bool_or(to_column is not null) as has_to
 from shown_attempts
-group by subject_id, breakdown, $interval_start
+group by subject_id, breakdown, $interval_number
 """
 
 _INTERVALS = """
-select unnest(generate_series($first, $last, $one_interval)) as interval_start
+select interval_number, $interval_start as interval_start
+from (select unnest(range($first, $last + 1)) as interval_number)
 """
 
 _REACHED = """
-select subject_id, breakdown, interval_start, unnest(['from', 'to']) as reached, unnest([has_from, has_to]) as has
+select subject_id, breakdown, interval_number, unnest(['from', 'to']) as reached, unnest([has_from, has_to]) as has
 from started
+"""
+
+_PEOPLE = """
+select subject_id, breakdown, $interval_start as interval_start, reached
+from reached
+where has
 """
 
 _ROWS = """
@@ -95,7 +103,7 @@ select
 from groups
 cross join intervals
 left join started
-    on groups.breakdown is not distinct from started.breakdown and intervals.interval_start = started.interval_start
+    on groups.breakdown is not distinct from started.breakdown and intervals.interval_number = started.interval_number
 group by groups.breakdown, intervals.interval_start
 order by groups.breakdown is null, groups.breakdown, intervals.interval_start
 """
@@ -105,37 +113,36 @@ def build_trend(question: FunnelTrendQuestion, scope: Scope) -> Statement:
     """The statement of a funnel over time; raises QuestionError."""
     ctes = judged_ctes(question, scope)
     ctes["clean_attempts"] = select("select * from judged_attempts where not is_void")
-    sized = select("select breakdown, count(distinct subject_id) as size from clean_attempts group by breakdown")
-    ctes |= shown_ctes(question, "clean_attempts", sized)
+    sized = select("select subject_id, breakdown from clean_attempts")
+    ctes |= shown_ctes(question, "clean_attempts", sized, size="count(distinct subject_id)")
     calendar = question.calendar(scope.calendar)
     columns = {
         "from_column": exp.column(step_column(question.from_step)),
         "to_column": exp.column(step_column(question.to_step or len(question.steps))),
     }
-    start = interval_start(exp.column("started_at"), question.interval, calendar)
+    number = interval_number(exp.column("started_at"), question.interval, calendar)
     text = _STARTED.replace("from_column", "$from_column").replace("to_column", "$to_column")
-    ctes["started"] = select(text, interval_start=start, **columns)
+    ctes["started"] = select(text, interval_number=number, **columns)
     ctes["entered"] = select("select * from started where has_from")
     ctes["groups"] = groups_shown(question, "entered")
     ctes["intervals"] = _intervals(question, calendar)
     ctes["reached"] = select(_REACHED)
-    people = select("select subject_id, breakdown, interval_start, reached from reached where has")
+    people = select(_PEOPLE, interval_start=interval_at(exp.column("interval_number"), question.interval, calendar))
     rows = select(_ROWS)
     return Statement(ctes, rows, people, reread(ctes, rows))
 
 
 def _intervals(question: FunnelTrendQuestion, calendar: Calendar) -> exp.Select:
     """All intervals of the period; where it is open, from the first or to the last one in which anything began."""
-    period = question.period
+    period, interval = question.period, question.interval
     period.bounds_utc(calendar)
-    last_moment = period.end - timedelta(microseconds=1) if period.end else None
-    first = literal(calendar.interval_start(period.start, question.interval)) if period.start else None
-    last = literal(calendar.interval_start(last_moment, question.interval)) if last_moment else None
+    last = last_moment(period)
+    oldest, newest = (fragment(f"(select {pick}(interval_number) from started)") for pick in ("min", "max"))
     return select(
         _INTERVALS,
-        first=first or select("select min(interval_start) from started").subquery(),
-        last=last or select("select max(interval_start) from started").subquery(),
-        one_interval=one_interval(question.interval),
+        first=number_of_moment(period.start, interval, calendar) if period.start else oldest,
+        last=number_of_moment(last, interval, calendar) if last else newest,
+        interval_start=interval_at(exp.column("interval_number"), interval, calendar),
     )
 
 

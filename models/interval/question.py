@@ -66,7 +66,6 @@ class IntervalRow:
     `interval_start` is local time, null for a whole period without a start.
     """
 
-    interval_index: int
     interval_start: datetime | None
     breakdown: tuple[str, ...] | None
     pairs: int
@@ -87,6 +86,5 @@ class IntervalRow:
 class IntervalNumber(Part):
     """Which subjects: those with a pair in an interval and a group, or anywhere."""
 
-    interval_index: int | None = None
     interval_start: datetime | None = None
     breakdown: tuple[str, ...] | Literal["other"] | None = None

@@ -2,14 +2,13 @@
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
 from models.calendar import Period
 from models.conditions import matches_any
 from models.filters import PropertyOf
-from models.grid import group_in_answer, groups, limit_ctes
+from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.interval.question import MAX_INTERVAL_S, IntervalQuestion, PairSide
-from models.intervals import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.questions import Scope, SeenEvents, Statement
+from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import fragment, literal, select, union_all
 
 # TRICKY: an event that is both stands as second before it stands as first, so that it never follows itself.
@@ -60,9 +59,8 @@ group by interval_index, breakdown
 """
 _ROWS = """
 select
-    intervals.interval_index,
     intervals.interval_start,
-    breakdowns.breakdown,
+    $shown as breakdown,
     coalesce(summaries.pairs, 0) as pairs,
     coalesce(per_subject.subjects, 0) as subjects,
     summaries.min_s,
@@ -76,17 +74,17 @@ select
     per_subject.average_per_subject_s,
     summaries.pairs / per_subject.subjects as pairs_per_subject
 from intervals
-cross join breakdowns
+cross join groups
 left join summaries
     on intervals.interval_index = summaries.interval_index
-    and breakdowns.breakdown is not distinct from summaries.breakdown
+    and groups.breakdown = summaries.breakdown
 left join per_subject
     on intervals.interval_index = per_subject.interval_index
-    and breakdowns.breakdown is not distinct from per_subject.breakdown
-order by intervals.interval_index, breakdowns.breakdown nulls last
+    and groups.breakdown = per_subject.breakdown
+order by intervals.interval_index, breakdown nulls last
 """
 _PEOPLE = """
-select subjects_with_pairs.*, intervals.interval_start
+select subjects_with_pairs.* replace ($shown as breakdown), intervals.interval_start
 from subjects_with_pairs
 inner join intervals on subjects_with_pairs.interval_index = intervals.interval_index
 """
@@ -104,17 +102,17 @@ def build_interval(question: IntervalQuestion, scope: Scope) -> Statement:
         "followed_events": select(_FOLLOWED),
         "pairs": _pairs(question),
         **interval_ctes([span], question.interval, seen.calendar),
-        **limit_ctes(question.breakdown, select("select breakdown from pairs")),
+        **kept_groups(question.breakdown, select("select breakdown from pairs")),
         "placed_pairs": _placed_pairs(question),
         "subjects_with_pairs": select(_PER_SUBJECT),
         "per_subject": select(_PER_SUBJECT_SUMMARIES),
         "summaries": select(_SUMMARIES),
-        "breakdowns": groups(question.breakdown, "summaries"),
+        "groups": all_groups(question.breakdown, "summaries"),
     }
     return Statement(
         ctes=ctes,
-        rows=select(_ROWS),
-        people=select(_PEOPLE),
+        rows=select(_ROWS, shown=group_as_shown(question.breakdown, "groups")),
+        people=select(_PEOPLE, shown=group_as_shown(question.breakdown, "subjects_with_pairs")),
         materialized=(*INTERVAL_CTES, "pairs", "kept_groups", "placed_pairs", "summaries"),
     )
 
@@ -124,13 +122,13 @@ def _events(question: IntervalQuestion, seen: SeenEvents, side: PairSide) -> exp
     is_first = side == "first"
     step = question.first if is_first else question.second
     held = question.hold_constant if is_first else question.held_by_second or question.hold_constant
-    split = question.breakdown if question.breakdown_at == side else None
+    is_split_here = question.breakdown_at == side
     values = {
         "event_at": exp.column("event_at", table="events"),
         "log_order": exp.column("log_order", table="events"),
         "is_first": literal(is_first),
         "held": _held(held, seen),
-        "breakdown": group_of_event(split, seen.columns),
+        "breakdown": group_key(question.breakdown, seen.columns) if is_split_here else literal(None),
     }
     where = [matches_any(step.any_of, seen.columns)]
     if held:
@@ -157,5 +155,5 @@ def _pairs(question: IntervalQuestion) -> exp.Select:
 
 
 def _placed_pairs(question: IntervalQuestion) -> exp.Select:
-    placed = select("select subject_id, duration_s from pairs").select(group_in_answer(question.breakdown), copy=False)
+    placed = select("select subject_id, duration_s from pairs").select(joined_group(question.breakdown), copy=False)
     return in_interval(placed, exp.column("event_at"), question.interval)

@@ -7,7 +7,7 @@ from sqlglot import exp
 from models.calendar import ALL_TIME, Period
 from models.conditions import matches_any, moment_in
 from models.groups import all_groups, group_as_shown, group_key, grouped_events
-from models.interval_numbers import interval_at, interval_bounds, interval_number, is_finished, whole_intervals
+from models.intervals import interval_at, interval_bounds, interval_number, is_finished, whole_intervals
 from models.lifecycle.question import LifecycleQuestion
 from models.questions import Scope, SeenEvents, Statement
 from models.sql import fragment, select, union_all

@@ -5,7 +5,7 @@ Every path is a numbered session of a subject; row order is never relied on.
 
 from sqlglot import exp
 
-from models.breakdown import kept_groups, shown_group
+from models.groups import kept_groups, shown_group
 from models.paths.nodes import node_ctes, shown_name
 from models.paths.question import PathsQuestion
 from models.questions import Scope, SeenEvents, Statement
@@ -139,22 +139,12 @@ window in_order as (partition by subject_id, session_number order by step_index)
 
 def _kept_ctes(question: PathsQuestion) -> dict[str, exp.Query]:
     """The groups and the edges that keep their names, where not all do."""
-    ctes: dict[str, exp.Query] = {}
-    if question.breakdown is not None and question.breakdown.limit is not None:
-        ctes["sized_groups"] = select(_SIZED_GROUPS)
-        ctes["kept_groups"] = kept_groups("sized_groups", question.breakdown.limit)
+    ctes = kept_groups(question.breakdown, select("select breakdown from steps where step_index = 1"))
     if question.edge_limit is not None:
         size = "count(*)" if question.count == "paths" else "count(distinct subject_id)"
         ctes["kept_edges"] = select(_KEPT_EDGES, size=fragment(size), limit=question.edge_limit)
     return ctes
 
-
-_SIZED_GROUPS = """
-select breakdown, count(*) as size
-from steps
-where step_index = 1
-group by breakdown
-"""
 
 _KEPT_EDGES = """
 select step_index, source, target
@@ -167,12 +157,10 @@ limit $limit
 
 
 def _counted_steps(question: PathsQuestion) -> exp.Select:
-    has_other = question.breakdown is not None and question.breakdown.limit is not None
-    group = shown_group("kept_groups") if has_other else exp.column("breakdown")
     is_kept = "(step_index, source, target) in (select (step_index, source, target) from kept_edges)"
     return select(
         "select * replace ($group as breakdown), $is_kept as is_kept from steps",
-        group=group,
+        group=shown_group(question.breakdown),
         is_kept=fragment(is_kept if question.edge_limit is not None else "true"),
     )
 

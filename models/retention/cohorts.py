@@ -9,7 +9,7 @@ from sqlglot import exp
 from models.calendar import Period
 from models.conditions import matches_any
 from models.groups import group_key, grouped_events
-from models.interval_numbers import interval_number, last_moment, number_of_moment, whole_intervals
+from models.intervals import interval_number, last_moment, number_of_moment, whole_intervals
 from models.questions import SeenEvents
 from models.retention.question import RetentionQuestion
 from models.sql import any_of, fragment, select

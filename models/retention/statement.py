@@ -3,7 +3,7 @@
 from sqlglot import exp
 
 from models.groups import all_groups, group_as_shown
-from models.interval_numbers import interval_at, interval_at_utc, interval_bounds, interval_number
+from models.intervals import interval_at, interval_at_utc, interval_bounds, interval_number
 from models.questions import Scope, SeenEvents, Statement
 from models.retention.cohorts import cohort_ctes
 from models.retention.question import ELAPSED_S, RetentionQuestion

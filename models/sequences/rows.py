@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event, kept_groups, shown_group
+from models.breakdown import group_of_event
 from models.conditions import all_hold, matches_any
+from models.groups import kept_groups, shown_group
 from models.questions import SeenEvents, Statement
 from models.sequences.questions import SequenceQuestion
 from models.sql import any_of, fragment, select
@@ -44,15 +45,13 @@ class SequenceRows:
         possible: exp.Select | None = None,
     ) -> Statement:
         """Subjects counted by the columns `result` of the CTE path_results; `possible` results are listed at 0, too."""
-        has_limit = self.question.breakdown is not None and self.question.breakdown.limit is not None
-        shown = shown_group("kept_groups") if has_limit else exp.column("breakdown")
-        all_ctes = {**ctes, "named_results": self._named_results()}
-        if has_limit:
-            assert self.question.breakdown is not None
-            assert self.question.breakdown.limit is not None
-            all_ctes["sized_groups"] = select(_SIZED_GROUPS)
-            all_ctes["kept_groups"] = kept_groups("sized_groups", self.question.breakdown.limit)
-        all_ctes["results"] = select("select * replace ($shown as breakdown) from named_results", shown=shown)
+        breakdown, named = self.question.breakdown, select("select subject_id, breakdown from named_results")
+        all_ctes = {
+            **ctes,
+            "named_results": self._named_results(),
+            **kept_groups(breakdown, named, size="count(distinct subject_id)"),
+            "results": select(_RESULTS, shown=shown_group(breakdown)),
+        }
         if possible is not None:
             all_ctes |= {"possible_results": possible, "groups": self._groups()}
             all_ctes["listed_results"] = _listed_results(result)
@@ -90,11 +89,7 @@ select * exclude (path_id), path_id.subject_id as subject_id, path_id.breakdown 
 from path_results
 """
 
-_SIZED_GROUPS = """
-select breakdown, count(distinct subject_id) as size
-from named_results
-group by breakdown
-"""
+_RESULTS = "select * replace ($shown as breakdown) from named_results"
 
 _LISTED_RESULTS = """
 select results.subject_id, groups.breakdown, possible_results.*

@@ -2,12 +2,14 @@
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event, kept_groups, shown_group
+from models.breakdown import group_of_event
 from models.conditions import matches_any
+from models.groups import kept_groups, shown_group
+from models.intervals import interval_at, interval_number
 from models.questions import Scope, SeenEvents, Statement
 from models.sessionizing import session_ctes
 from models.sessions.question import SessionsQuestion
-from models.sql import fragment, interval_start, select
+from models.sql import fragment, select
 
 
 def build(question: SessionsQuestion, scope: Scope) -> Statement:
@@ -25,17 +27,14 @@ def build(question: SessionsQuestion, scope: Scope) -> Statement:
         **session_ctes(question.session, "seen_events", seen.calendar),
         "found_sessions": select(_FOUND_SESSIONS, group=_group(question)),
     }
-    if question.breakdown is not None and question.breakdown.limit is not None:
-        ctes["sized_groups"] = select("select breakdown, count(*) as size from found_sessions group by breakdown")
-        ctes["kept_groups"] = kept_groups("sized_groups", question.breakdown.limit)
+    kept = kept_groups(question.breakdown, select("select breakdown from found_sessions"))
     start = fragment("cast(null as timestamp)")
     if question.interval is not None:
-        start = interval_start(exp.column("began_at"), question.interval, seen.calendar)
-    has_other = "kept_groups" in ctes
-    shown = shown_group("kept_groups") if has_other else exp.column("breakdown")
-    ctes["sessions"] = select(_SESSIONS, start=start, shown=shown)
-    reread = ("found_sessions",) if has_other else ()
-    return Statement(ctes, select(_ROWS), select(_PEOPLE), materialized=reread)
+        number = interval_number(exp.column("began_at"), question.interval, seen.calendar)
+        start = interval_at(number, question.interval, seen.calendar)
+    ctes |= kept
+    ctes["sessions"] = select(_SESSIONS, start=start, shown=shown_group(question.breakdown))
+    return Statement(ctes, select(_ROWS), select(_PEOPLE), materialized=("found_sessions",) if kept else ())
 
 
 _FOUND_SESSIONS = """

@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from models.conditions import matches_any
 from models.groups import all_groups, group_as_shown, group_key, grouped_events
-from models.interval_numbers import interval_bounds, interval_number
+from models.intervals import interval_bounds, interval_number
 from models.questions import Scope, SeenEvents, Statement
 from models.sql import fragment, select
 from models.stickiness.question import StickinessQuestion

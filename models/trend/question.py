@@ -179,14 +179,12 @@ class TrendQuestion(Question):
 class TrendRow:
     """One value: of a series or formula (counted on from the series), an interval and a group.
 
-    `interval_start` is local time, null for a whole period without a start; `interval_index` counts from 0 and tells
-    the two hours apart that a clock shows alike. `compared_value` is that of the interval at the same position of the
-    earlier period, null where that has fewer.
+    `interval_start` is local time, null for a whole period without a start. `compared_value` is that of the interval at
+    the same position of the earlier period, null where that has fewer.
     """
 
     series_index: int
     series_name: str
-    interval_index: int
     interval_start: datetime | None
     breakdown: tuple[str, ...] | None
     value: float | None
@@ -199,7 +197,6 @@ class TrendNumber(Part):
     """Which value: its people are those behind the events measured; a formula has none of its own."""
 
     series_index: int = 1
-    interval_index: int | None = None
     interval_start: datetime | None = None
     breakdown: tuple[str, ...] | Literal["other"] | None = None
     is_compared: bool = False

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
 from models.calendar import ALL_TIME, Period
 from models.conditions import matches_any
-from models.grid import group_in_answer, groups, limit_ctes
-from models.intervals import INTERVAL_CTES, in_interval, interval_ctes, span_of
+from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.questions import Scope, SeenEvents, Statement
+from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import any_of, fragment, instant_conditions, literal, select, union_all, values_table
 from models.trend.question import ZERO_WHERE_EMPTY, Measure, Series, TrendQuestion
 
@@ -44,14 +43,16 @@ _SERIES_PEOPLE = """
 select distinct $index as series_index, is_compared, interval_index, breakdown, subject_id from placed
 """
 _PEOPLE = """
-select people_of_series.*, intervals.interval_start
+select people_of_series.* replace ($shown as breakdown), intervals.interval_start
 from people_of_series
 inner join intervals
     on people_of_series.is_compared = intervals.is_compared
     and people_of_series.interval_index = intervals.interval_index
 """
 _PEOPLE_SO_FAR = """
-select people_of_series.* replace (intervals.interval_index as interval_index), intervals.interval_start
+select
+    people_of_series.* replace (intervals.interval_index as interval_index, $shown as breakdown),
+    intervals.interval_start
 from people_of_series
 inner join intervals
     on people_of_series.is_compared = intervals.is_compared
@@ -63,16 +64,16 @@ select
     intervals.is_compared,
     intervals.interval_index,
     intervals.interval_start,
-    breakdowns.breakdown,
+    groups.breakdown,
     coalesce(measured.value, series.empty_value) as value
 from series
 cross join intervals
-cross join breakdowns
+cross join groups
 left join measured
     on series.series_index = measured.series_index
     and intervals.is_compared = measured.is_compared
     and intervals.interval_index = measured.interval_index
-    and breakdowns.breakdown is not distinct from measured.breakdown
+    and groups.breakdown = measured.breakdown
 """
 _ADDED_UP = """
 select * replace (
@@ -88,9 +89,8 @@ _ROWS = """
 select
     cells.series_index,
     names.series_name,
-    cells.interval_index,
     cells.interval_start,
-    cells.breakdown,
+    $shown as breakdown,
     cells.value,
     earlier.interval_start as compared_start,
     earlier.value as compared_value
@@ -99,9 +99,9 @@ inner join names on cells.series_index = names.series_index
 left join (select * from cells where is_compared) as earlier
     on cells.series_index = earlier.series_index
     and cells.interval_index = earlier.interval_index
-    and cells.breakdown is not distinct from earlier.breakdown
+    and cells.breakdown = earlier.breakdown
 where not cells.is_compared
-order by cells.series_index, cells.breakdown nulls last, cells.interval_index
+order by cells.series_index, breakdown nulls last, cells.interval_index
 """
 
 
@@ -123,7 +123,7 @@ class _Trend:
     def statement(self) -> Statement:
         question = self.question
         first_events = self._series_rows(question.series[0], [question.period])
-        ctes: dict[str, exp.Query] = {**self._interval_ctes(), **limit_ctes(question.breakdown, first_events)}
+        ctes: dict[str, exp.Query] = {**self._interval_ctes(), **kept_groups(question.breakdown, first_events)}
         for index, series in enumerate(question.series, start=1):
             ctes |= self._series_ctes(index, series)
         ctes |= self._cell_ctes()
@@ -135,8 +135,11 @@ class _Trend:
         )
         return Statement(
             ctes={**self.seen.ctes, **ctes},
-            rows=select(_ROWS),
-            people=select(_PEOPLE_SO_FAR if question.cumulative else _PEOPLE),
+            rows=select(_ROWS, shown=group_as_shown(question.breakdown, "cells")),
+            people=select(
+                _PEOPLE_SO_FAR if question.cumulative else _PEOPLE,
+                shown=group_as_shown(question.breakdown, "people_of_series"),
+            ),
             materialized=(*INTERVAL_CTES, "kept_groups", "measured", "single_cells", "measured_cells", "cells"),
         )
 
@@ -158,7 +161,7 @@ class _Trend:
         is_ever = series.occurrence in ("first_ever", "last_ever")
         rows = self._series_rows(series, None if is_ever else self.periods)
         in_place = select("select subject_id, measured from series_events", {"series_events": events})
-        in_place = in_place.select(group_in_answer(self.question.breakdown), copy=False)
+        in_place = in_place.select(joined_group(self.question.breakdown), copy=False)
         in_place = in_interval(in_place, exp.column("event_at"), self.question.interval)
         if is_ever:
             rows = _one_per_subject(rows, series, ["subject_id"])
@@ -175,7 +178,7 @@ class _Trend:
         values = {
             "event_at": _event_column("event_at"),
             "log_order": _event_column("log_order"),
-            "breakdown": group_of_event(self.question.breakdown, columns),
+            "breakdown": group_key(self.question.breakdown, columns),
             "measured": literal(None),
         }
         where = [matches_any(series.any_of, columns)]
@@ -200,7 +203,7 @@ class _Trend:
         series = list(enumerate(question.series, start=1))
         ctes: dict[str, exp.Query] = {
             "measured": union_all([self._measured(index, each) for index, each in series]),
-            "breakdowns": groups(question.breakdown, "measured"),
+            "groups": all_groups(question.breakdown, "measured"),
             "series": union_all([_series_row(index, each) for index, each in series]),
             "single_cells": select(_CELLS),
             "measured_cells": select(_ADDED_UP if question.cumulative else "select * from single_cells"),

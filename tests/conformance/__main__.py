@@ -1,4 +1,4 @@
-"""`python -m tests.conformance FILE.jsonl ...`: asks every case of the files, and names those that fail.
+"""`python -m tests.conformance FILE.jsonl ...`: asks every case of the files (those given), and names those that fail.
 
 With -v, what was expected and what came. Exits with 1 when a case fails that is not marked ambiguous.
 """
@@ -18,9 +18,7 @@ GIVEN = Path(__file__).parent / "given"
 def main(arguments: list[str]) -> int:
     """Judge the files; prints a line for each and the ids that fail."""
     is_verbose = "-v" in arguments
-    names = [each for each in arguments if each != "-v"] or sorted(
-        map(str, Path(__file__).parent.glob("cases/*.jsonl"))
-    )
+    names = [each for each in arguments if each != "-v"] or sorted(map(str, GIVEN.glob("*.jsonl")))
     out, failed_count = Console(highlight=False, soft_wrap=True), 0
     for name in names:
         cases = [Case.read(line) for line in Path(name).read_text(encoding="utf-8").splitlines() if line.strip()]
