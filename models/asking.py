@@ -1,8 +1,7 @@
 """Asking: a question and a snapshot in, the answer out; and the people behind one of its numbers."""
 
 from dataclasses import asdict, dataclass
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 from sqlglot import exp
@@ -11,14 +10,14 @@ from models.answers import SqlStatement
 from models.calendar import Calendar
 from models.columns import Absent
 from models.errors import QuestionError
-from models.questions import Question, QuestionKind, QuestionT, Scope, Statement, events_named
+from models.known_names import has_come
+from models.missing_numbers import require_in_rows
+from models.questions import OTHER, Question, QuestionKind, QuestionT, Scope, Statement
 from models.sql import fragment, literal, render, select
 from warehouse.reader import Snapshot
 
 MAX_PEOPLE = 10_000
-OTHER: Final = "other"
 
-_EVENT_NAMES = "select distinct event_name from events"
 _PEOPLE = "select distinct cast(subject_id as varchar) as subject_id from people order by subject_id"
 _PEOPLE_COUNT = "select count(distinct subject_id) as people_count from people"
 
@@ -82,37 +81,41 @@ def ask_people(
     limit: int = MAX_PEOPLE,
     absent: Absent = "refuse",
 ) -> People:
-    """Who is behind the number that `of`, a `kind.number`, says: exactly as many as the number."""
+    """Who is behind the number that `of`, a `kind.number`, says: exactly as many as the number.
+
+    Raises QuestionError where the answer has no such number.
+    """
     if not 0 <= limit <= MAX_PEOPLE:
         raise QuestionError(f"limit is {limit}: ask for 0 to {MAX_PEOPLE} people, or take all by the SQL of the list.")
+    wanted = kind.columns_named(question, of)
     statement = kind.build(question, scope_of(question, snapshot, calendar, absent))
     listed = _people_sql(statement, of, _PEOPLE)
     count = snapshot.query(_people_sql(statement, of, _PEOPLE_COUNT))["people_count"][0].as_py()
+    if not count:
+        require_in_rows(wanted, snapshot.query(_rows_sql(statement)).to_pylist())
     subjects = snapshot.query(f"{listed}\nlimit {limit}")["subject_id"].to_pylist()
     return People(question, of, snapshot.watermark, (SqlStatement("people", listed),), count, tuple(subjects))
 
 
 def rows_sql(kind: QuestionKind[QuestionT], question: QuestionT, scope: Scope) -> str:
     """The statement that gives the answer's rows, without asking anybody."""
-    statement = kind.build(question, scope)
-    return render(statement.ctes, statement.rows, materialized=statement.materialized)
+    return _rows_sql(kind.build(question, scope))
 
 
 def scope_of(question: Question, snapshot: Snapshot, calendar: Calendar, absent: Absent = "refuse") -> Scope:
-    """What the question is asked in; raises QuestionError where it names an event or account type nobody has sent."""
+    """What the question is asked in; raises QuestionError where it names what nobody has ever sent.
+
+    That is an event, a property, or an account type; events and properties that the plan declares are merely missing.
+    """
     question.subject.require_known(snapshot)
-    if absent == "refuse":
-        _require_known_events(question, snapshot)
-    return Scope(calendar, tuple(snapshot.event_properties()), absent)
+    properties = tuple(snapshot.event_properties())
+    if absent == "refuse" and not has_come(question, snapshot, properties):
+        absent = "missing"
+    return Scope(calendar, properties, absent)
 
 
-def _require_known_events(question: Question, snapshot: Snapshot) -> None:
-    for name in sorted(snapshot.unseen_events(events_named(question))):
-        known = snapshot.query(_EVENT_NAMES)["event_name"].to_pylist()
-        by_lower = {each.lower(): each for each in known}
-        close = [repr(by_lower[each]) for each in get_close_matches(name.lower(), by_lower)]
-        hint = f"did you mean {' or '.join(close)}?" if close else "see the names with: onepath catalog."
-        raise QuestionError(f"No event is named {name!r}: {hint}")
+def _rows_sql(statement: Statement) -> str:
+    return render(statement.ctes, statement.rows, materialized=statement.materialized)
 
 
 def _people_sql(statement: Statement, of: Any, final: str) -> str:

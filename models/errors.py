@@ -1,7 +1,7 @@
 """What can be wrong with a question.
 
     QuestionError (a ValueError)      the question cannot be answered as asked; the message says how to ask it right
-    `- UnknownPropertyError           it names an event property that no event carries
+    `- UnknownPropertyError           it names a property that no event, no person or no account carries
 
 All of them are final: asking again without changing the question fails again. Being ValueErrors, they become ordinary
 validation errors where a question is read from JSON.
@@ -10,21 +10,34 @@ validation errors where a question is read from JSON.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_FEW = 3  # names that a hint gives
+
 
 class QuestionError(ValueError):
     """The question cannot be answered as asked; the message says how to ask it right."""
 
 
 class UnknownPropertyError(QuestionError):
-    """No event carries a property of this name; `close_names` are the known names most like it."""
+    """No `owner` (event, person, or account of a type) has had a property of this name.
 
-    def __init__(self, name: str, known_names: Iterable[str]) -> None:
-        by_lower = {known.lower(): known for known in known_names}
+    `close_names` are the known names most like it.
+    """
+
+    def __init__(self, name: str, known_names: Iterable[str], owner: str = "event") -> None:
+        known = sorted(known_names)
         self.name = name
-        self.close_names = tuple(by_lower[close] for close in get_close_matches(name.lower(), sorted(by_lower)))
+        self.close_names = close_names(name, known)
         close = " or ".join(map(repr, self.close_names))
-        hint = f"did you mean {close}?" if close else "check its spelling."
-        super().__init__(f"No event has a property {name!r}: {hint}")
+        hint = f"did you mean {close}?" if close else "see the names with: onepath catalog."
+        said = owner if owner in ("event", "person", "account") else f"account of the type {owner!r}"
+        super().__init__(f"No {said} has a property {name!r}: {hint}")
+
+
+def close_names(name: str, known_names: Iterable[str]) -> tuple[str, ...]:
+    """The known names most like a name that is none of them, whatever the case; the closest first."""
+    wanted, by_lower = name.lower(), {known.lower(): known for known in sorted(known_names)}
+    close = get_close_matches(wanted, by_lower) or [known for known in by_lower if wanted in known][:_FEW]
+    return tuple(by_lower[each] for each in close)
 
 
 def require_choice(field: str, value: object, choices: tuple[object, ...]) -> None:

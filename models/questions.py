@@ -6,7 +6,7 @@ rows are the answer's rows, and a second one that lists who is behind each numbe
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sqlglot import exp
 
@@ -23,6 +23,8 @@ from warehouse.reader import EventProperty
 
 QuestionT = TypeVar("QuestionT", bound="Question")
 PartT = TypeVar("PartT")
+OTHER: Final = "other"
+"""In a number, the rest beyond a breakdown's limit; in rows it is null."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,11 @@ class Question(Part):
     def calendar(self, of_project: Calendar) -> Calendar:
         """The calendar it is asked in."""
         return Calendar(self.timezone or of_project.timezone, self.week_start or of_project.week_start)
+
+    def events_named(self) -> Iterator[frozenset[str]]:
+        """The events that it means by name; of each the spellings it may have been sent with."""
+        names = {match.event for match in parts_of(self, EventMatch) if match.event is not None}
+        yield from (frozenset({name}) for name in sorted(names))
 
 
 @dataclass(frozen=True)
@@ -121,12 +128,22 @@ class Statement:
     materialized: tuple[str, ...] = ()
 
 
+def columns_named(question: Question, of: Any) -> dict[str, Any]:  # noqa: ARG001  # the question matters to some kinds
+    """What a number says of its row, by column; the rest beyond a breakdown's limit is None, as it is in rows.
+
+    What was left at its default is not held against a number: nobody asked for that.
+    """
+    said = {each.name: getattr(of, each.name) for each in fields(of) if getattr(of, each.name) != each.default}
+    return {name: None if name == "breakdown" and value == OTHER else value for name, value in said.items()}
+
+
 @dataclass(frozen=True)
 class QuestionKind(Generic[QuestionT]):
     """One kind of question: its name in paths and commands, its types, and how it becomes a statement.
 
     `row` is a dataclass with a field per column of the statement's rows; `number` one that says which number somebody
-    wants the people of, its fields columns of the statement's people, None where it does not matter.
+    wants the people of, its fields columns of the statement's people, None where it does not matter. `columns_named`
+    gives those by which its row is found; it raises QuestionError for a number that counts nobody.
     """
 
     name: str
@@ -135,6 +152,7 @@ class QuestionKind(Generic[QuestionT]):
     row: type[Any]
     number: type[Any]
     build: Callable[[QuestionT, Scope], Statement]
+    columns_named: Callable[[QuestionT, Any], dict[str, Any]] = columns_named
 
 
 def parts_of(question: object, kind: type[PartT]) -> Iterator[PartT]:
@@ -147,8 +165,3 @@ def parts_of(question: object, kind: type[PartT]) -> Iterator[PartT]:
     elif is_dataclass(question):
         for each in fields(question):
             yield from parts_of(getattr(question, each.name), kind)
-
-
-def events_named(question: object) -> set[str]:
-    """The names of all events that a question means."""
-    return {match.event for match in parts_of(question, EventMatch) if match.event is not None}

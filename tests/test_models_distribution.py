@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asking import OTHER, ask, ask_people
+from models.asking import ask, ask_people
 from models.calendar import Calendar, Interval, Period
 from models.distribution import KIND, DistributionMeasure, DistributionNumber, DistributionQuestion, DistributionRow
 from models.distribution.question import DEFAULT_BUCKETS, OF_PROPERTY, bounds_of
 from models.errors import QuestionError
 from models.filters import PropertyOf
 from models.matching import EventMatch
+from models.questions import OTHER
 from tests.distribution_oracle import DistributionOracle, median
 from tests.event_streams import PROPERTIES, TIMEZONES, any_of, breakdowns, periods, streams, subjects, wheres
 from tests.examples import examples

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asking import OTHER, ask, ask_people
+from models.asking import ask, ask_people
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Interval, Period
 from models.errors import QuestionError
 from models.filters import PropertyOf
 from models.interval import KIND, IntervalNumber, IntervalQuestion, IntervalRow
 from models.matching import Step
+from models.questions import OTHER
 from tests.event_streams import PROPERTIES, TIMEZONES, any_of, breakdowns, periods, streams, subjects, wheres
 from tests.examples import examples
 from tests.interval_oracle import IntervalOracle, Pair

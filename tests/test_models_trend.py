@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.asking import OTHER, ask, ask_people
+from models.asking import ask, ask_people
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Interval, Period
 from models.errors import QuestionError
 from models.filters import PropertyFilter, PropertyOf
 from models.matching import EventMatch
+from models.questions import OTHER
 from models.trend import KIND, Comparison, Formula, Series, TrendNumber, TrendQuestion
 from models.trend.question import ADDED_UP, OF_PROPERTY, Measure
 from tests.event_streams import PROPERTIES, TIMEZONES, any_of, breakdowns, periods, streams, subjects, wheres

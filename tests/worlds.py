@@ -12,7 +12,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 import duckdb
 import pyarrow as pa
 
-from warehouse.reader import EventProperty
+from warehouse.reader import EventProperty, OwnedName
 
 PropertyValue = bool | float | str | list[str]
 
@@ -31,6 +31,7 @@ EVENT_COLUMNS = pa.schema(
         ("other_properties", pa.string()),
     ]
 )
+NO_ACTS = "select '' as act, '' as operator, '{}' as details, now() as received_at, '' as log_order where false"
 CARRIED_COLUMNS = pa.schema(
     [
         ("target", pa.string()),
@@ -88,13 +89,16 @@ class World:
             from loaded
             """
         )
-        connection.register("carried", _carried_rows(carried))
+        carried_rows = _carried_rows(carried)
+        self._carried = frozenset((row["target"], row["property_name"]) for row in carried_rows.to_pylist())
+        connection.register("carried", carried_rows)
         connection.execute(
             f"""
             create table {self._schema}.property_values as
             select * replace (person_id::uuid as person_id, value::json as value) from carried
             """
         )
+        connection.execute(f"create view {self._schema}.acts as {NO_ACTS}")  # nobody has set a plan
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT and return its rows."""
@@ -105,6 +109,14 @@ class World:
     def unseen_events(self, names: Set[str]) -> frozenset[str]:
         """Those of `names` that no event of the story has."""
         return frozenset(names).difference(self.query("select event_name from events")["event_name"].to_pylist())
+
+    def unseen_properties(self, names: Set[OwnedName]) -> frozenset[OwnedName]:
+        """Those of `names` that nobody of the story carries."""
+        return frozenset(names) - self._carried
+
+    def seen_properties(self, owner: str) -> frozenset[str]:
+        """The properties that persons, or accounts of one type, carry."""
+        return frozenset(name for each, name in self._carried if each == owner)
 
     def event_properties(self) -> list[EventProperty]:
         """The properties the story's events carry."""

@@ -9,6 +9,9 @@ from typing import Protocol
 
 import pyarrow as pa
 
+OwnedName = tuple[str, str]
+"""Whose property (`person`, or an account type such as `account` or `family`), and its name."""
+
 
 class Snapshot(Protocol):
     """The warehouse as it stood at one moment; a question never sees half a load."""
@@ -28,6 +31,14 @@ class Snapshot(Protocol):
 
     def unseen_events(self, names: Set[str]) -> frozenset[str]:
         """Those of `names` that no event has had so far, in this world or the present one."""
+        ...
+
+    def unseen_properties(self, names: Set[OwnedName]) -> frozenset[OwnedName]:
+        """Those of `names` that no call has ever set, in this world or the present one."""
+        ...
+
+    def seen_properties(self, owner: str) -> frozenset[str]:
+        """The properties that calls have ever set of persons, or of accounts of one type, in the present world."""
         ...
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow as pa
 from warehouse.errors import BadSql, QueryTimeout
 from warehouse.one_id.worlds import World, imagined
 from warehouse.project import Project
-from warehouse.reader import EventProperty
+from warehouse.reader import EventProperty, OwnedName
 from warehouse.statements import read_statement
 from warehouse.watermark import Watermark, read_watermark
 
@@ -21,6 +21,14 @@ select name, type, exists (from store.misfits where misfits.name = property_colu
 from store.property_columns as property_columns
 order by name
 """
+
+
+@dataclass(frozen=True)
+class SeenNames:
+    """Names that have come, as far as somebody asked: looked for once, and then known to all snapshots."""
+
+    events: set[str] = field(default_factory=set)
+    properties: set[OwnedName] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,11 @@ class DuckDBSnapshot:
         timeout_s: float,
         project: Project,
         version: int = 0,
-        seen_events: set[str] | None = None,
+        seen: SeenNames | None = None,
     ) -> None:
         self.version = version
         """Grows with every commit of this process, also of those that leave the watermark as it is."""
-        self._seen_events = set[str]() if seen_events is None else seen_events
+        self._seen = seen or SeenNames()
         self._cursor = cursor
         self._timeout_s = timeout_s
         self._project = project
@@ -88,10 +96,21 @@ class DuckDBSnapshot:
 
     def unseen_events(self, names: Set[str]) -> frozenset[str]:
         """Those of `names` that no event has had so far, in this world or the present one."""
-        if not names <= self._seen_events:
+        if not names <= self._seen.events:
             rows = self._cursor.execute("select distinct event_name from store.events").fetchall()
-            self._seen_events.update(name for (name,) in rows)
-        return frozenset(names - self._seen_events)
+            self._seen.events.update(name for (name,) in rows)
+        return frozenset(names - self._seen.events)
+
+    def unseen_properties(self, names: Set[OwnedName]) -> frozenset[OwnedName]:
+        """Those of `names` that no call has ever set, in this world or the present one."""
+        if not names <= self._seen.properties:
+            self._seen.properties.update(self._cursor.execute(read_statement("seen_properties")).fetchall())
+        return frozenset(names - self._seen.properties)
+
+    def seen_properties(self, owner: str) -> frozenset[str]:
+        """The properties that calls have ever set of persons, or of accounts of one type, in the present world."""
+        rows = self._cursor.execute(read_statement("seen_properties")).fetchall()
+        return frozenset(name for target, name in rows if target == owner)
 
     def rejects(
         self, limit: int, reason: str | None = None, event_name: str | None = None, protocol: str | None = None

@@ -18,7 +18,7 @@ from warehouse.migrations import migrate
 from warehouse.one_id.acts import read_rules_history
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
-from warehouse.snapshot import DuckDBSnapshot
+from warehouse.snapshot import DuckDBSnapshot, SeenNames
 from warehouse.statements import list_attribution_views, list_views, read_statement, view_name, with_literals
 
 IN_MEMORY = ":memory:"
@@ -34,7 +34,7 @@ class Warehouse:
         self._write_lock = threading.RLock()
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._commit_count = 0
-        self._seen_events = set[str]()  # names that some event has had: looked for once, and then known
+        self._seen = SeenNames()
         with self.write() as connection:
             migrate(connection)
             _check_salt(connection, project)
@@ -66,9 +66,7 @@ class Warehouse:
         version = self._commit_count
         try:
             cursor.execute("begin transaction read only")
-            yield DuckDBSnapshot(
-                cursor, timeout_s or self.settings.query_timeout_s, self.project, version, self._seen_events
-            )
+            yield DuckDBSnapshot(cursor, timeout_s or self.settings.query_timeout_s, self.project, version, self._seen)
         finally:
             self._cursors.discard(cursor)
             cursor.close()

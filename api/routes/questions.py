@@ -21,11 +21,13 @@ from models.calendar import Calendar
 from models.columns import Absent
 from models.keeping import KeptAnswers
 from models.kinds import KINDS
+from models.known_names import has_come
 from models.questions import Question, QuestionKind
 from models.sales_path import KIND as SALES_PATH
 from models.sales_path import SalesPathQuestion
 from models.subjects import SubjectKind
 from warehouse.one_id.worlds import World
+from warehouse.reader import Snapshot
 from warehouse.snapshot import DuckDBSnapshot
 
 OpenSnapshot = Callable[[World | None], AbstractContextManager[DuckDBSnapshot]]
@@ -39,12 +41,13 @@ def create_questions(settings: Settings, calendar: Calendar, snapshot: OpenSnaps
     return router
 
 
-def prepare(question: Question, settings: Settings) -> tuple[Question, Absent]:
+def prepare(question: Question, settings: Settings, found: Snapshot) -> tuple[Question, Absent]:
     """The question as it is asked of a project: a sales path without stages is the project's.
 
-    The project's stages may name events and properties that nobody has sent yet.
+    The project's stages may name events and properties that nobody has sent yet; what is asked beside them may not.
     """
     if isinstance(question, SalesPathQuestion) and not question.stages:
+        has_come(question, found, found.event_properties())
         return replace(question, stages=settings.project.stages), "missing"
     return question, "refuse"
 
@@ -64,8 +67,9 @@ def _add(
     @post(f"/{kind.name}", summary=kind.summary, name=kind.name)
     def answer(body: JsonBody, world: AskedWorld = None) -> Response:
         types = types_of(kind)
-        prepared, absent = prepare(read(types.question, body), settings)
+        question = read(types.question, body)
         with snapshot(world) as found:
+            prepared, absent = prepare(question, settings, found)
             said = (
                 kept.ask(kind, prepared, found, calendar, absent, version=found.version)
                 if world is None
@@ -77,16 +81,17 @@ def _add(
     def people(body: JsonBody, world: AskedWorld = None) -> Response:
         types = types_of(kind)
         asked = read(types.people_request, body)
-        prepared, absent = prepare(asked.question, settings)
         with snapshot(world) as found:
+            prepared, absent = prepare(asked.question, settings, found)
             said = ask_people(kind, prepared, asked.of, found, calendar, limit=asked.limit, absent=absent)
         return write(types.people, said)
 
     @post(f"/{kind.name}/sql", summary=f"The statement that answers {kind.name}, without running it.")
     def sql(body: JsonBody) -> Response:
         types = types_of(kind)
-        prepared, absent = prepare(read(types.question, body), settings)
+        question = read(types.question, body)
         with snapshot(None) as found:
+            prepared, absent = prepare(question, settings, found)
             scope = scope_of(prepared, found, calendar, absent)
         return write(types.statements, (SqlStatement(kind.name, rows_sql(kind, prepared, scope)),))
 

@@ -1,5 +1,6 @@
 """What a question about paths says, and what its answer's rows are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -83,6 +84,29 @@ class PathsQuestion(Question):
                 raise QuestionError(f"{name} {node!r} is among those in exclude: a path cannot have it as an end.")
         if any(set(grouping) <= {"*"} for grouping in self.groupings):
             raise QuestionError("A grouping needs some text beside *: it would take all names for one.")
+
+        self._require_ends_on_paths()
+
+    def events_named(self) -> Iterator[frozenset[str]]:
+        """Also its ends, where all nodes are called by their events' names."""
+        yield from super().events_named()
+        for _, _, spellings in self._events_at_ends():
+            yield spellings
+
+    def _events_at_ends(self) -> Iterator[tuple[str, str, frozenset[str]]]:
+        """`start` and `end` with their nodes and the events that these can be, where all nodes are called by events."""
+        if self.labels or self.groupings:
+            return
+        for name, node in (("start", self.start), ("end", self.end)):
+            if node is not None:
+                whole = node.removesuffix("/") if self.without_trailing_slash and node != "/" else node
+                yield name, node, frozenset({whole, f"{whole}/"} if self.without_trailing_slash else {whole})
+
+    def _require_ends_on_paths(self) -> None:
+        on_paths = {match.event for match in self.any_of}
+        for name, node, spellings in self._events_at_ends():
+            if on_paths and None not in on_paths and spellings.isdisjoint(on_paths):
+                raise QuestionError(f"{name} {node!r} is not among the events in any_of: no path has it.")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from models.trend.question import (
     TrendNumber,
     TrendQuestion,
     TrendRow,
+    columns_of_number,
 )
 from models.trend.statement import build_trend
 
@@ -21,6 +22,7 @@ KIND = QuestionKind(
     row=TrendRow,
     number=TrendNumber,
     build=build_trend,
+    columns_named=columns_of_number,
 )
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from string import ascii_uppercase
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlglot import exp
 
@@ -16,7 +16,7 @@ from models.filters import PropertyOf
 from models.intervals import require_intervals
 from models.matching import Step
 from models.parts import Part
-from models.questions import Question
+from models.questions import Question, columns_named
 from models.trend.formula import formula_sql
 
 Measure = Literal[
@@ -200,3 +200,18 @@ class TrendNumber(Part):
     interval_start: datetime | None = None
     breakdown: tuple[str, ...] | Literal["other"] | None = None
     is_compared: bool = False
+
+
+def columns_of_number(question: TrendQuestion, of: TrendNumber) -> dict[str, Any]:
+    """The columns of the row that a number is in; raises QuestionError for one of a formula, which counts nobody."""
+    series_count = len(question.series)
+    if series_count < of.series_index <= series_count + len(question.formulas):
+        formula = question.formulas[of.series_index - series_count - 1]
+        raise QuestionError(
+            f"series_index {of.series_index} is the formula {formula.label!r}, and a formula counts nobody itself: "
+            f"ask for the people of a series, {' or '.join(map(str, range(1, series_count + 1)))}."
+        )
+    named = columns_named(question, of)
+    if of.is_compared and "interval_start" in named:
+        named["compared_start"] = named.pop("interval_start")
+    return named
