@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import httpx
 
@@ -33,9 +34,10 @@ def answers_of_server(settings: Settings, url: str) -> Iterator[Ask]:
         )
 
 
-def project_path(settings: Settings, rest: str) -> str:
-    """The path of an endpoint of the project."""
-    return f"/api/v1/projects/{settings.project.project.name}/{rest}"
+def project_path(settings: Settings, rest: str, **parameters: object) -> str:
+    """The path of an endpoint of the project; parameters that are None are not given."""
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return f"/api/v1/projects/{settings.project.project.name}/{rest}" + (f"?{query}" if query else "")
 
 
 def running_server(settings: Settings) -> str | None:

@@ -11,10 +11,12 @@ class BadDuration(ApiError):
     """A text that is no duration."""
 
 
-def parse_duration(text: str) -> float:
-    """Seconds. Raises `BadDuration`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([wdhms])", text.strip().lower())
-    if match is None or not float(match[1]):
+def parse_duration(text: str, what: str = "a duration") -> float:
+    """Seconds, more than 0. Raises `BadDuration`; `what` is how its sentence calls what was to be said."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([wdhms]?)", text.strip().lower())
+    if match and not float(match[1]):
+        raise BadDuration(f"{what} of {text} holds nothing: give it a length such as 14d, 36h or 30m")
+    if match is None or not match[2]:
         raise BadDuration(f"{text!r} is no duration; write one such as 14d, 36h, 30m or 90s")
     return float(match[1]) * _UNITS_S[match[2]]
 

@@ -74,10 +74,11 @@ def test_the_sql_of_an_answer_runs_as_it_is(house: House) -> None:
 def test_the_statement_of_a_list_gives_the_list(house: House) -> None:
     of = ("--people", '{"stage_index": 1}')
     statement = house.cli("ask", "sales-path", json.dumps(STAGES), *of, "--sql").stdout
-    listed = house.cli("ask", "sales-path", json.dumps(STAGES), *of, "--format", "csv").stdout.splitlines()
+    header, *listed = house.cli("ask", "sales-path", json.dumps(STAGES), *of, "--format", "csv").stdout.splitlines()
 
     rows = httpx.post(f"{house.project}/sql", json={"sql": statement}).json()["rows"]
 
+    assert header == "subject_id"
     assert [subject for [subject] in rows] == listed
     assert len(listed) == 2
 

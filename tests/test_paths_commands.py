@@ -69,7 +69,7 @@ def test_sessions_are_cut_as_the_options_say(house: House) -> None:
 
 def test_a_window_funnel_counts_levels_in_its_modes(house: House) -> None:
     levels = [row["subject_count"] for row in rows(house, "window-funnel", "look", "sign", "--window", "5m")]
-    refused = house.cli("window-funnel", "look", "sign", "--mode", "allow_reentry")
+    refused = house.cli("window-funnel", "look", "sign", "--window", "1h", "--mode", "allow_reentry")
 
     assert levels == ["0", "1", "1"]
     assert "ask for both, or for neither" in refused.stderr

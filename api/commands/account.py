@@ -110,14 +110,12 @@ def _write(act: str, details: dict[str, Any], operator: str | None, data: Path |
 
 
 def _ask(data: Path | None, account_type: str, account_id: str, limit: int) -> Any:
-    from urllib.parse import urlencode
-
     from api.answering import answers
     from api.asking import project_path
     from api.printing import terminal
 
     settings = settings_to_ask(data)
-    query = urlencode({"account_type": account_type, "account_id": account_id, "limit": limit})
+    path = project_path(settings, "account", account_type=account_type, account_id=account_id, limit=limit)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        return ask("GET", project_path(settings, f"account?{query}"))
+        return ask("GET", path)

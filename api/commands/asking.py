@@ -1,75 +1,140 @@
 """What all commands that ask a question share: its options, who is asked, and how the answer is shown."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from api.commands.common import Data, HappenedAt, KnownAt, out, settings_to_ask
-from api.settings import Settings
+from api.commands.common import Data, HappenedAt, KnownAt, Output, out, settings_to_ask
+from api.commands.shared_options import Given, add_command, given_to
+from api.errors import ApiError
+from ingest.message import DEFAULT_ACCOUNT_TYPE
 
-Output = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print the answer.")]
-PeopleOf = Annotated[
-    str | None,
-    typer.Option(
-        "--people",
-        help='List who is behind a number, said as JSON, as {"step_index": 2}; with --sql, the statement of the list.',
-    ),
-]
-OnlySql = Annotated[bool, typer.Option("--sql", help="Print the statement that answers, without running it.")]
+Fields = Mapping[str, Any]
+Own = TypeVar("Own", bound=Callable[..., Fields | tuple[str, Fields]])
 
 MAX_LISTED = 10_000
 
-
-@dataclass(frozen=True)
-class Showing:
-    """What to do with a question: show its answer in a form, list the people behind a number, or print its SQL."""
-
-    output: Literal["table", "csv", "json"] = "table"
-    people: str | None = None
-    only_sql: bool = False
-    known_at: str | None = None
-    happened_at: str | None = None
+commands = typer.Typer()
 
 
-def ask_question(name: str, question: Mapping[str, Any], data: Path | None, showing: Showing) -> None:
-    """Ask the running server, or the folder when nothing runs; prints what `showing` says."""
+def period_and_subject(
+    since: Annotated[str | None, typer.Option("--from", help="Only events from this moment on (ISO 8601).")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Only events before this moment (ISO 8601).")] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="IANA name, such as Asia/Shanghai; the project's by default.")
+    ] = None,
+    by: Annotated[Literal["person", "account"], typer.Option("--by", help="Count persons or accounts.")] = "person",
+    account_type: Annotated[
+        str, typer.Option("--account-type", help="With --by account: which, such as school, class or family.")
+    ] = DEFAULT_ACCOUNT_TYPE,
+) -> Fields:
+    """When, and whose path: fields of every question."""
+    period = {"start": since, "end": until}
+    return {"period": period, "timezone": timezone, "by": by, "account_type": account_type}
+
+
+def breakdown_into_groups(
+    breakdown: Annotated[
+        list[str] | None,
+        typer.Option("--breakdown", help="Split by this event property, or by event_name; may be repeated."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="So many largest groups of the breakdown; the rest is Other.")
+    ] = None,
+) -> Fields:
+    """The groups an answer is split into."""
+    if breakdown is None and limit is not None:
+        raise ApiError("--limit says how many groups of a breakdown keep their names: give --breakdown PROPERTY too")
+    return {"breakdown": {"by": [_property_or_name(name) for name in breakdown], "limit": limit} if breakdown else None}
+
+
+def ask_question(
+    name: str,
+    question: Any,
+    /,
+    people: Annotated[
+        str | None, typer.Option("--people", help='List who is behind a number, said as JSON: {"step_index": 2}.')
+    ] = None,
+    only_sql: Annotated[
+        bool, typer.Option("--sql", help="Print the statement of the answer, or that of --people.")
+    ] = False,
+    known_at: KnownAt = None,
+    happened_at: HappenedAt = None,
+    data: Data = None,
+    output: Output = "table",
+) -> None:
+    """Ask the running server, or the folder when nothing runs, and print what is wanted of the answer."""
     from api.answering import answers
+    from api.asking import project_path
     from api.printing import answer_tables, terminal
 
     settings = settings_to_ask(data)
+    wanted, body = name, question
+    if people is not None:
+        wanted = f"{name}/people"
+        body = {"question": question, "of": read_json("--people", people), "limit": MAX_LISTED}
+    elif only_sql:
+        wanted = f"{name}/sql"
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        if showing.people is not None:
-            request = {"question": question, "of": read_json("--people", showing.people), "limit": MAX_LISTED}
-            response = ask("POST", _path(settings, f"{name}/people", showing), request)
-            if showing.only_sql:
-                out.file.write(response.json()["sql"][0]["sql"] + "\n")
-            else:
-                answer_tables.print_people(out, response, showing.output)
-            return
-        if showing.only_sql:
-            statements = ask("POST", _path(settings, f"{name}/sql", showing), question).json()
-            out.file.write("\n\n".join(each["sql"] for each in statements) + "\n")
-            return
-        response = ask("POST", _path(settings, name, showing), question)
-    if showing.output == "json":
-        terminal.print_json(out, response)
-    elif showing.output == "csv":
-        answer_tables.print_csv(out, response.json())
+        path = project_path(settings, wanted, known_at=known_at, happened_at=happened_at)
+        said = ask("POST", path, body).json()
+    if only_sql:
+        statements = said["sql"] if people is not None else said
+        out.file.write("\n\n".join(each["sql"] for each in statements) + "\n")
+    elif people is not None:
+        answer_tables.print_people(out, said, output)
     else:
-        answer_tables.print_answer(out, name, response.json())
-        terminal.print_watermark(out, response.json())
+        answer_tables.print_answer(out, name, said, output)
+
+
+def question_command(
+    commands: typer.Typer,
+    name: str,
+    shared: Sequence[Callable[..., Fields]] = (period_and_subject, breakdown_into_groups),
+) -> Callable[[Own], Own]:
+    """Make a command of a function that returns the fields of a question which only its own options say.
+
+    The command also takes the options of `shared`, which say the other fields, and those of `ask_question`. `name` is
+    that of the command and of the kind of question; where options choose the kind, the function returns it, too.
+    """
+
+    def add(own: Own) -> Own:
+        def run(given: Given) -> None:
+            said = own(**given_to(own, given))
+            kind, fields = said if isinstance(said, tuple) else (name, said)
+            for part in shared:
+                fields = {**fields, **part(**given_to(part, given))}
+            ask_question(kind, fields, **given_to(ask_question, given))
+
+        add_command(commands, name, own, (*shared, ask_question), run)
+        return own
+
+    return add
+
+
+@question_command(commands, "ask", shared=())
+def ask_anything(
+    name: Annotated[str | None, typer.Argument(help="The kind of question; without it, the kinds are listed.")] = None,
+    question: Annotated[
+        str, typer.Argument(help="The question as JSON, a file that holds it, or - for standard input.")
+    ] = "{}",
+) -> tuple[str, Fields]:
+    """Ask any question, said in JSON as over HTTP: its rows, the people behind a number, or its SQL."""
+    from api.printing import answer_tables
+    from models.kinds import KINDS, kind_named
+
+    if name is None:
+        answer_tables.print_kinds(out, KINDS)
+        raise typer.Exit
+    return kind_named(name).name, read_json("the question", _text_of(question))
 
 
 def read_json(what: str, text: str) -> Any:
     """JSON as somebody typed it; raises ApiError that says where it ends to be JSON."""
     import json
-
-    from api.errors import ApiError
 
     try:
         return json.loads(text)
@@ -79,40 +144,8 @@ def read_json(what: str, text: str) -> Any:
         ) from error
 
 
-def _path(settings: Settings, name: str, showing: Showing) -> str:
-    """Where a question is asked, as of a moment or now."""
-    from api.asking import project_path
-
-    given = {"known_at": showing.known_at, "happened_at": showing.happened_at}
-    as_of = urlencode({key: value for key, value in given.items() if value is not None})
-    return project_path(settings, name) + (f"?{as_of}" if as_of else "")
-
-
-commands = typer.Typer()
-
-
-@commands.command("ask")
-def ask_anything(
-    name: Annotated[str | None, typer.Argument(help="The kind of question; without it, the kinds are listed.")] = None,
-    question: Annotated[
-        str, typer.Argument(help="The question as JSON, a file that holds it, or - for standard input.")
-    ] = "{}",
-    people: PeopleOf = None,
-    only_sql: OnlySql = False,
-    known_at: KnownAt = None,
-    happened_at: HappenedAt = None,
-    data: Data = None,
-    output: Output = "table",
-) -> None:
-    """Ask any question, said in JSON as over HTTP: its rows, the people behind a number, or its SQL."""
-    from api.printing import answer_tables
-    from models.kinds import KINDS, kind_named
-
-    if name is None:
-        answer_tables.print_kinds(out, KINDS)
-        return
-    showing = Showing(output, people, only_sql, known_at, happened_at)
-    ask_question(kind_named(name).name, read_json("the question", _text_of(question)), data, showing)
+def _property_or_name(name: str) -> dict[str, str]:
+    return {"property": name, "of": "field"} if name == "event_name" else {"property": name}
 
 
 def _text_of(question: str) -> str:

@@ -4,30 +4,26 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from api.commands.asking import OnlySql, Output, PeopleOf, Showing, ask_question
-from api.commands.common import AccountTypeName, By, Data, HappenedAt, KnownAt
-from ingest.message import DEFAULT_ACCOUNT_TYPE
+from api.commands.asking import Fields, question_command
+from api.commands.fields import any_of, property_of
 from models.calendar import Interval
 
 commands = typer.Typer()
 
 Events = Annotated[list[str] | None, typer.Argument(help="Events that count; any event by default.")]
-SplitBy = Annotated[
-    list[str] | None, typer.Option("--breakdown", help="Split by this event property; may be given several times.")
-]
 MinOccurrences = Annotated[
     int, typer.Option("--min-occurrences", help="Events that it takes in one interval to count there.")
 ]
 IntervalName = Annotated[Interval, typer.Option("--interval", help="Length of an interval.")]
 
 
-@commands.command()
+@question_command(commands, "retention")
 def retention(  # an option each
     interval: Annotated[
         Literal["hour", "day", "week", "month", "quarter", "year"],
         typer.Option("--interval", help="Length of a period."),
-    ] = "week",
-    periods: Annotated[int, typer.Option("--periods", help="Periods after the first.")] = 8,
+    ] = "day",
+    periods: Annotated[int, typer.Option("--periods", help="Periods after the first.")] = 7,
     brackets: Annotated[
         str | None, typer.Option("--brackets", help="Lengths of stretches instead, such as 7,23 for 1-7 and 8-30.")
     ] = None,
@@ -38,7 +34,7 @@ def retention(  # an option each
     mode: Annotated[
         Literal["recurring", "first_time", "first_ever"],
         typer.Option("--mode", help="In every period with a start event, or only the first ever."),
-    ] = "first_time",
+    ] = "recurring",
     windows: Annotated[
         Literal["calendar", "elapsed"],
         typer.Option("--windows", help="Periods of the calendar, or counted from each one's own start."),
@@ -50,20 +46,11 @@ def retention(  # an option each
         typer.Option("--period-0", help="Period 0 is the cohort, or who returned in it, or later in it."),
     ] = "cohort",
     value: Annotated[str | None, typer.Option("--value", help="Also add up this property of returning events.")] = None,
-    breakdown: SplitBy = None,
-    by: By = "person",
-    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
-    people: PeopleOf = None,
-    only_sql: OnlySql = False,
-    known_at: KnownAt = None,
-    happened_at: HappenedAt = None,
-    data: Data = None,
-    output: Output = "table",
-) -> None:
+) -> Fields:
     """Who comes back, by the period they started in."""
-    question = {
-        "start": _step(start),
-        "returning": _step(returning),
+    return {
+        "start": {"any_of": any_of([start])},
+        "returning": {"any_of": any_of([returning])},
         "interval": interval,
         "periods": periods,
         "brackets": _lengths(brackets),
@@ -72,45 +59,24 @@ def retention(  # an option each
         "rolling": rolling,
         "min_occurrences": min_occurrences,
         "period_0": period_0,
-        "value": {"property": value} if value else None,
-        "breakdown": _breakdown(breakdown),
-        "by": by,
-        "account_type": account_type,
+        "value": property_of(value),
     }
-    ask_question("retention", question, data, Showing(output, people, only_sql, known_at, happened_at))
 
 
-@commands.command()
+@question_command(commands, "lifecycle")
 def lifecycle(
     events: Events = None,
-    interval: IntervalName = "week",
+    interval: IntervalName = "day",
     created_by: Annotated[
         Literal["first_event", "first_match"],
         typer.Option("--created-by", help="New is by the first event ever, or by the first of these events."),
     ] = "first_event",
-    breakdown: SplitBy = None,
-    by: By = "person",
-    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
-    people: PeopleOf = None,
-    only_sql: OnlySql = False,
-    known_at: KnownAt = None,
-    happened_at: HappenedAt = None,
-    data: Data = None,
-    output: Output = "table",
-) -> None:
+) -> Fields:
     """Who is new, returns, comes back after a pause, or has stopped, interval by interval."""
-    question = {
-        **_any_of(events),
-        "interval": interval,
-        "created_by": created_by,
-        "breakdown": _breakdown(breakdown),
-        "by": by,
-        "account_type": account_type,
-    }
-    ask_question("lifecycle", question, data, Showing(output, people, only_sql, known_at, happened_at))
+    return {**_counting(events), "interval": interval, "created_by": created_by}
 
 
-@commands.command()
+@question_command(commands, "stickiness")
 def stickiness(
     events: Events = None,
     interval: IntervalName = "day",
@@ -122,41 +88,20 @@ def stickiness(
     cumulative: Annotated[
         bool, typer.Option("--cumulative", help="Count at least so many intervals instead of exactly.")
     ] = False,
-    breakdown: SplitBy = None,
-    by: By = "person",
-    account_type: AccountTypeName = DEFAULT_ACCOUNT_TYPE,
-    people: PeopleOf = None,
-    only_sql: OnlySql = False,
-    known_at: KnownAt = None,
-    happened_at: HappenedAt = None,
-    data: Data = None,
-    output: Output = "table",
-) -> None:
+) -> Fields:
     """In how many intervals people are active."""
-    question = {
-        **_any_of(events),
+    return {
+        **_counting(events),
         "interval": interval,
         "interval_count": interval_count,
         "min_occurrences": min_occurrences,
         "max_occurrences": max_occurrences,
         "cumulative": cumulative,
-        "breakdown": _breakdown(breakdown),
-        "by": by,
-        "account_type": account_type,
     }
-    ask_question("stickiness", question, data, Showing(output, people, only_sql, known_at, happened_at))
 
 
-def _step(event: str | None) -> dict[str, Any]:
-    return {"any_of": [{"event": event}]}
-
-
-def _any_of(events: list[str] | None) -> dict[str, Any]:
-    return {"any_of": [{"event": event} for event in events]} if events else {}
-
-
-def _breakdown(properties: list[str] | None) -> dict[str, Any] | None:
-    return {"by": [{"property": name} for name in properties]} if properties else None
+def _counting(events: list[str] | None) -> dict[str, Any]:
+    return {"any_of": any_of(events)} if events else {}
 
 
 def _lengths(brackets: str | None) -> list[int]:

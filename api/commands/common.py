@@ -23,16 +23,13 @@ Data = Annotated[Path | None, typer.Option("--data", help="Folder of log and war
 CollectorPort = Annotated[int | None, typer.Option("--collector-port", help="Port of the collector (8106).")]
 ServerPort = Annotated[int | None, typer.Option("--server-port", help="Port of the server (8107).")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that receive behind the one port.")]
-By = Annotated[Literal["person", "account"], typer.Option("--by", help="Count persons or accounts.")]
-AccountTypeName = Annotated[
-    str, typer.Option("--account-type", help="With --by account: which accounts, such as school, class or family.")
-]
 KnownAt = Annotated[
     str | None, typer.Option("--known-at", help="Answer with what had arrived before this moment (ISO 8601).")
 ]
 HappenedAt = Annotated[
     str | None, typer.Option("--happened-at", help="Answer with what had happened before this moment (ISO 8601).")
 ]
+Output = Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print the answer.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON, its SQL included.")]
 
 out = Console()

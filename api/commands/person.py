@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlencode
 
 import typer
 
@@ -31,7 +30,7 @@ def export(
     settings = settings_to_ask(data)
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        found = ask("GET", project_path(settings, f"persons/export?{urlencode({'person': wanted})}")).json()
+        found = ask("GET", project_path(settings, "persons/export", person=wanted)).json()
     if output is None:
         out.file.write(export_text(found))
         return

@@ -93,20 +93,17 @@ def catalog(
     as_json: AsJson = False,
 ) -> None:
     """What has been seen: events, properties, types, examples, SDKs."""
-    from urllib.parse import urlencode
-
     from api.answering import answers
     from api.asking import project_path, unknown_events
     from api.printing import terminal
     from api.printing.plan_tables import print_catalog
 
     settings = settings_to_ask(data)
-    query = "catalog?" + urlencode({"examples": examples} | ({"event": event} if event is not None else {}))
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
         for sentence in unknown_events(settings, ask, [] if event is None else [event]):
             raise ApiError(sentence)
-        response = ask("GET", project_path(settings, query))
+        response = ask("GET", project_path(settings, "catalog", examples=examples, event=event))
     if as_json:
         terminal.print_json(out, response)
     else:

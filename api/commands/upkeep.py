@@ -2,7 +2,6 @@
 
 from difflib import get_close_matches
 from typing import Annotated, get_args
-from urllib.parse import urlencode
 
 import typer
 
@@ -62,11 +61,10 @@ def rejects(
     check_reason(reason)
     settings = settings_to_ask(data)
     wanted = {"reason": reason, "event_name": event, "protocol": protocol}
-    query = {name: value for name, value in wanted.items() if value is not None}
     with answers(settings) as (ask, backlog):
         terminal.warn_of_backlog(backlog)
-        kinds = ask("GET", project_path(settings, "rejects/summary?" + urlencode(query))).json()
-        newest = ask("GET", project_path(settings, "rejects?" + urlencode({**query, "limit": limit}))).json()
+        kinds = ask("GET", project_path(settings, "rejects/summary", **wanted)).json()
+        newest = ask("GET", project_path(settings, "rejects", **wanted, limit=limit)).json()
         if is_full:
             fill_originals(ask, settings, newest)
     if as_json:

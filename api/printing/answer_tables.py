@@ -5,7 +5,6 @@ import io
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import httpx
 from rich.console import Console
 from rich.table import Table
 
@@ -25,14 +24,21 @@ _OWN_TABLES: dict[str, Callable[[Console, Json], None]] = {
 _MIDNIGHT = "T00:00:00"
 
 
-def print_answer(out: Console, name: str, answer: Json) -> None:
-    """The answer's rows: in a table of its kind, or as they are."""
+def print_answer(out: Console, name: str, answer: Json, output: str) -> None:
+    """The answer whole as JSON, or its rows: as CSV, in a table of its kind, or in a plain one."""
+    if output == "json":
+        terminal.print_json_value(out, answer)
+        return
+    if output == "csv":
+        _print_csv(out, answer["rows"], list(answer["rows"][0]) if answer["rows"] else [])
+        return
     if name in _OWN_TABLES:
         _OWN_TABLES[name](out, answer)
     elif not answer["rows"]:
         out.print("no rows", style="dim")
     else:
         print_table(out, table_of(answer["rows"]))
+    terminal.print_watermark(out, answer)
 
 
 def table_of(rows: list[Json]) -> Table:
@@ -48,28 +54,16 @@ def table_of(rows: list[Json]) -> Table:
     return table
 
 
-def print_csv(out: Console, answer: Json) -> None:
-    """The rows as CSV with a header line, lists joined by semicolons; safe to pipe."""
-    text = io.StringIO()
-    rows = answer["rows"]
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: ";".join(value) if isinstance(value, list) else value for name, value in row.items()})
-    out.file.write(text.getvalue())
-
-
-def print_people(out: Console, response: httpx.Response, output: str) -> None:
-    """Who is behind a number, one a line; how many there are on the last one."""
-    said = response.json()
+def print_people(out: Console, people: Json, output: str) -> None:
+    """Who is behind a number: as JSON, as CSV, or one a line and their count; that a list was cut is said on stderr."""
     if output == "json":
-        terminal.print_json(out, response)
-        return
-    out.file.write("".join(f"{subject}\n" for subject in said["subjects"]))
-    if output == "table":
-        hidden = said["count"] - len(said["subjects"])
-        rest = f"; {hidden:,} more; --people with --sql gives the statement of the whole list" if hidden else ""
-        out.print(f"{count_text(said['count'], 'subject')}{rest}", style="dim", highlight=False)
+        terminal.print_json_value(out, people)
+    elif output == "csv":
+        _print_csv(out, [{"subject_id": subject} for subject in people["subjects"]], ["subject_id"])
+    else:
+        out.file.write("".join(f"{subject}\n" for subject in people["subjects"]))
+        out.print(count_text(people["count"], "subject"), style="dim", highlight=False)
+    terminal.warn_of_cut_list(people)
 
 
 def print_kinds(out: Console, kinds: Iterable[QuestionKind[Any]]) -> None:
@@ -79,6 +73,16 @@ def print_kinds(out: Console, kinds: Iterable[QuestionKind[Any]]) -> None:
         table.add_row(kind.name, kind.summary)
     print_table(out, table)
     out.print("Each is explained in docs/concepts, and by /docs of the server.", style="dim", highlight=False)
+
+
+def _print_csv(out: Console, rows: list[Json], columns: list[str]) -> None:
+    """A header line and the rows, lists joined by semicolons; safe to pipe."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: ";".join(value) if isinstance(value, list) else value for name, value in row.items()})
+    out.file.write(text.getvalue())
 
 
 def _cell(name: str, value: Any) -> str:

@@ -51,6 +51,14 @@ def warn_of_backlog(backlog: "Backlog | None") -> None:
         )
 
 
+def warn_of_cut_list(people: dict[str, Any]) -> None:
+    """Say on stderr that a list holds fewer people than were counted; nothing when it holds all."""
+    listed, count = len(people["subjects"]), people["count"]
+    if listed < count:
+        note = f"onepath: {listed:,} of {count:,} are listed; --people with --sql prints the statement that lists all"
+        Console(stderr=True).print(note, style="yellow", highlight=False, soft_wrap=True)
+
+
 def warn_of_settings(differing: list[str]) -> None:
     """On stderr: this shell judges messages by other settings than those the folder was loaded with."""
     for clause in differing:

@@ -1,7 +1,6 @@
 """Originals of rejects that the warehouse dropped, asked for one by one."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from api.asking import Ask, Refused, project_path
 from api.settings import Settings
@@ -12,7 +11,7 @@ def fill_originals(ask: Ask, settings: Settings, rejects: list[dict[str, Any]]) 
     for reject in rejects:
         if reject["original"] is None:
             try:
-                path = project_path(settings, "rejects/original?" + urlencode({"log_order": reject["log_order"]}))
+                path = project_path(settings, "rejects/original", log_order=reject["log_order"])
                 reject["original"] = ask("GET", path).json()["original"]
             except Refused:
                 continue
