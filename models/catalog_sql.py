@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 
 from sqlglot import exp
 
-from models.sql import fragment, render, select
+from models.columns import property_column
+from models.sql import fragment, json_pointer, render, select
 
 _EVENTS = """
 select
@@ -56,12 +57,11 @@ where other_properties is not null
 # Equal values are told apart from different ones only after the smallest were found, so more than needed are taken.
 _SMALLEST = "list_slice(list_sort(list_distinct(min($column, 100))), 1, $examples)"
 
-# A JSON pointer: a path ('$."name"') cannot name every property, such as "", "\\" and "*".
 _OTHER_VALUES = """
 select
     event_name,
     property_name,
-    json_extract(other_properties, '/' || replace(replace(property_name, '~', '~0'), '/', '~1')) as value
+    json_extract(other_properties, $pointer) as value
 from other_properties
 """
 
@@ -142,7 +142,7 @@ def build_other_types_query(event: str | None, examples: int) -> str:
     """One row per event, property and JSON type of what has no column, or does not fit it."""
     ctes: dict[str, exp.Query] = {
         "other_properties": _of_event(select(_OTHER_PROPERTIES), event),
-        "other_values": select(_OTHER_VALUES),
+        "other_values": select(_OTHER_VALUES, pointer=json_pointer(exp.column("property_name"))),
     }
     return render(ctes, select(_OTHER_TYPES, examples=examples))
 
@@ -150,11 +150,6 @@ def build_other_types_query(event: str | None, examples: int) -> str:
 def build_target_properties_query(examples: int) -> str:
     """One row per property of persons and accounts and JSON type of its values."""
     return render({"counted_values": select(_COUNTED_VALUES)}, select(_TARGET_PROPERTIES, examples=examples))
-
-
-def property_column(name: str) -> exp.Expr:
-    """An event property's column."""
-    return exp.column(exp.to_identifier(name, quoted=True), table="properties")
 
 
 def _of_event(query: exp.Select, event: str | None) -> exp.Select:

@@ -13,7 +13,7 @@ from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.errors import UnknownPropertyError
 from models.filters import PropertyOf
 from models.property_sql import TargetProperty, join_property, property_rows, property_value
-from models.sql import fragment, select
+from models.sql import fragment, json_pointer, select
 from warehouse.reader import EventProperty
 
 Absent = Literal["refuse", "missing"]
@@ -27,7 +27,7 @@ _TEXT_FORMS = {
     "list": "array_to_string($column, ', ')",
 }
 # Values of another type than the column's are kept aside, under the property's name.
-_MISFIT = "json_extract_string(other_properties, $path)"
+_MISFIT = "json_extract_string(other_properties, $pointer)"
 _ACCOUNTS_OF_TYPE = "select event_id, account_id from account_events where account_type = $account_type"
 
 
@@ -71,7 +71,8 @@ class Columns:
         fitting = fragment(_TEXT_FORMS[known.type], column=self.event_column(known.name))
         if not known.has_misfits:
             return fitting
-        return fragment("coalesce($fitting, $misfit)", fitting=fitting, misfit=_misfit(known.name))
+        misfit = fragment(_MISFIT, pointer=json_pointer(known.name))
+        return fragment("coalesce($fitting, $misfit)", fitting=fitting, misfit=misfit)
 
     def number(self, wanted: PropertyOf | str) -> exp.Expr:
         """The value as a number, null where it is none."""
@@ -93,9 +94,7 @@ class Columns:
         known = self.find(name)
         if name.lower() not in self._by_name:
             return exp.cast(exp.null(), exp.DataType.Type.VARCHAR)
-        if known.name == "*":  # as a column it would mean all of them, quoted or not
-            return fragment("struct_extract(properties, '*')")
-        return exp.column(exp.to_identifier(known.name, quoted=True), table="properties")
+        return property_column(known.name)
 
     def join(self, query: exp.Select) -> exp.Select:
         """`query`, over a table called events, with the joins for all that was asked for; its rows stay as many."""
@@ -120,10 +119,12 @@ class Columns:
         return property_value(self._joined.setdefault(wanted, f"{self._prefix}property_{len(self._joined) + 1}"))
 
 
+def property_column(name: str) -> exp.Expr:
+    """The column of an event property that some event has carried."""
+    if name == "*":  # as a column it would mean all of them, quoted or not
+        return fragment("struct_extract(properties, '*')")
+    return exp.column(exp.to_identifier(name, quoted=True), table="properties")
+
+
 def _reference(wanted: PropertyOf | str) -> PropertyOf:
     return PropertyOf(wanted) if isinstance(wanted, str) else wanted
-
-
-def _misfit(name: str) -> exp.Expr:
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    return fragment(_MISFIT, path=f'$."{quoted}"')

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlglot import exp
 
 from ingest.plan.plan import PropertyRule
-from models.catalog_sql import property_column
+from models.columns import property_column
 from models.sql import fragment, render, select
 
 _REFUSED = """

@@ -54,6 +54,13 @@ def literal(value: exp.Expr | Scalar | date | datetime | None) -> exp.Expr:
     return exp.convert(value)
 
 
+def json_pointer(name: str | exp.Expr) -> exp.Expr:
+    """Where json_extract finds the property of that name; a path ('$."name"') cannot name every one, such as "*"."""
+    if isinstance(name, str):
+        return literal("/" + name.replace("~", "~0").replace("/", "~1"))
+    return fragment("'/' || replace(replace($name, '~', '~0'), '/', '~1')", name=name)
+
+
 def values_table(name: str, columns: Sequence[str], rows: Iterable[tuple[Scalar, ...]]) -> exp.Select:
     """`select * from (values ...)`: rows known before the question is asked."""
     return exp.select("*").from_(exp.values(list(rows), alias=name, columns=list(columns)))

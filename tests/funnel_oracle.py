@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from itertools import permutations
 from statistics import fmean, median
 from typing import Any
@@ -203,7 +203,7 @@ class Oracle:
         if not self.question.same_day:
             return end
         tomorrow = self.calendar.local_date(started_at) + timedelta(days=1)
-        midnight = self.calendar.day_start_utc(tomorrow).replace(tzinfo=started_at.tzinfo)
+        midnight = self.calendar.to_utc(datetime.combine(tomorrow, time.min)).replace(tzinfo=started_at.tzinfo)
         return min(end, midnight - timedelta(microseconds=1))
 
     def _chains(self, path: list[Seen], ends_at: datetime, chain: dict[int, int]) -> Iterator[dict[int, int]]:

@@ -1,7 +1,7 @@
 """Funnels: stories with known answers, for what the plain rules say and what the options change."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -260,7 +260,7 @@ def test_the_same_day_is_the_local_one() -> None:
     # 16:00 UTC is midnight in Shanghai; on the last Sunday of March Berlin's day has 23 hours.
     evening = world(story("ann", ("reach", 15 * HOUR_S), ("pay", 17 * HOUR_S)))
     sunday = datetime(2024, 3, 31)  # noqa: DTZ001  # local by what it means
-    begins = Calendar("Europe/Berlin").day_start_utc(sunday.date()).replace(tzinfo=at(0).tzinfo)
+    begins = Calendar("Europe/Berlin").to_utc(datetime.combine(sunday, time.min)).replace(tzinfo=at(0).tzinfo)
     short_day = world(
         [
             StoryEvent("ann", "reach", begins),
