@@ -15,7 +15,7 @@ from models import (
     stickiness,
     trend,
 )
-from models.errors import QuestionError
+from models.errors import QuestionError, close_names
 from models.questions import Question, QuestionKind
 
 KINDS: tuple[QuestionKind[Any], ...] = (
@@ -39,7 +39,9 @@ KIND_OF = {kind.name: kind for kind in KINDS}
 def kind_named(name: str) -> QuestionKind[Any]:
     """The kind of that name; raises QuestionError with the names there are."""
     if name not in KIND_OF:
-        raise QuestionError(f"There is no question {name!r}; there are {', '.join(KIND_OF)}.")
+        close = close_names(name, KIND_OF)
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"there are {', '.join(KIND_OF)}."
+        raise QuestionError(f"There is no question {name!r}: {hint}")
     return KIND_OF[name]
 
 

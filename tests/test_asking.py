@@ -99,18 +99,19 @@ def test_the_kinds_of_question_are_listed(house: House) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("funel", "{}"), "There is no question 'funel'; there are"),
-        (("sales-path", "{stages: 1}"), "the question is no JSON"),
+        (("funel", "{}"), "There is no question 'funel': did you mean 'funnel'?"),
+        (("sales-path", "{stages: 1}"), "the question is no JSON, expecting property name"),
+        (("sales-path", "stages.json"), "the question 'stages.json' is neither JSON, as '{...}', nor a file"),
         (("sales-path", '{"stages": [{"name": "reach", "any_of": [{"event": "mett"}]}]}'), "did you mean 'met'?"),
         (("sales-path", '{"window_s": -1}'), "give seconds, more than 0"),
         (("sales-path", '{"wher": []}'), "there is no field 'wher'"),
         (("sales-path", '{"where": [{"propety": "a", "op": "eq", "value": 1}]}'), "no field 'propety' in where.0"),
-        (("sales-path", '{"where": [{"property": "a", "op": "lik"}]}'), "where.0.op: Input should be 'eq'"),
+        (("sales-path", '{"where": [{"property": "a", "op": "lik"}]}'), 'where.0.op cannot be "lik": choose one of eq'),
         (
             ("sales-path", '{"where": [{"any_of": [{"property": "a", "op": "gt", "value": "x"}]}]}'),
             "where.0.any_of.0: 'gt' on 'a' compares numbers or ISO 8601 times: 'x' is neither.",
         ),
-        (("sales-path", '{"stages": [{"name": "a"}]}'), "stages.0.any_of: is missing"),
+        (("sales-path", '{"stages": [{"name": "a"}]}'), "stages.0.any_of is missing"),
     ],
 )
 def test_a_wrong_question_gets_one_sentence(house: House, arguments: tuple[str, ...], sentence: str) -> None:
@@ -119,6 +120,30 @@ def test_a_wrong_question_gets_one_sentence(house: House, arguments: tuple[str, 
     assert done.returncode == 1
     assert sentence in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sentence"),
+    [
+        ("POST", "funel", "there is nothing at /api/v1/projects/default/funel: did you mean 'funnel'"),
+        ("POST", "sales-path/peple", "did you mean 'sales-path/people'"),
+        ("POST", "xyzzy", "there is nothing at /api/v1/projects/default/xyzzy: the API is described at /docs"),
+        ("GET", "funnel", "/api/v1/projects/default/funnel takes POST, not GET: the API is described at /docs"),
+        ("GET", "rejects?limit=5000", 'limit is "5000": write at most 1000'),
+        ("POST", "funnel?known_at=yesterday", 'known_at is "yesterday": write a date or time, such as'),
+    ],
+)
+def test_a_wrong_request_is_told_what_would_be_right(house: House, method: str, path: str, sentence: str) -> None:
+    response = httpx.request(method, f"{house.project}/{path}", json={} if method == "POST" else None)
+
+    assert response.status_code in (404, 405, 422)
+    assert sentence in response.json()["detail"]
+
+
+def test_a_body_that_is_no_json_is_told_where(house: House) -> None:
+    response = httpx.post(f"{house.project}/funnel", content="{", headers={"content-type": "application/json"})
+
+    assert response.json()["detail"].startswith("this is no JSON: expecting property name enclosed in double quotes at")
 
 
 def test_a_refusal_reaches_python_as_the_same_sentence(house: House) -> None:

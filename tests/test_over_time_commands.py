@@ -97,7 +97,7 @@ def test_how_long_it_takes(house: House) -> None:
     ("words", "sentence"),
     [
         (("trend", "pay", "--measure", "sum"), "The measure 'sum' needs a property."),
-        (("trend", "pay", "--measure", "most"), "series.0.measure: Input should be 'total', 'subjects'"),
+        (("trend", "pay", "--measure", "most"), 'series.0.measure cannot be "most": choose one of total, subjects'),
         (("trend", "pay", "--formula", "A; drop"), "'A; drop' is no formula"),
         (("trend", "payy"), "No event is named 'payy': did you mean 'pay'?"),
         (("distribution", "pay", "--buckets", "3,1"), "growing boundaries"),

@@ -136,11 +136,13 @@ def read_json(what: str, text: str) -> Any:
     """JSON as somebody typed it; raises ApiError that says where it ends to be JSON."""
     import json
 
+    from api.asking import json_problem
+
     try:
         return json.loads(text)
     except ValueError as error:
         raise ApiError(
-            f"{what} is no JSON ({error}): write it in single quotes, with names in double quotes"
+            f"{what} is no JSON, {json_problem(error)}: write it in single quotes, with names in double quotes"
         ) from error
 
 
@@ -151,5 +153,9 @@ def _property_or_name(name: str) -> dict[str, str]:
 def _text_of(question: str) -> str:
     if question == "-":
         return typer.get_text_stream("stdin").read()
+    if question.lstrip()[:1] in ("{", "["):
+        return question
     path = Path(question)
-    return path.read_text(encoding="utf-8") if not question.lstrip().startswith("{") and path.is_file() else question
+    if not path.is_file():
+        raise ApiError(f"the question {question!r} is neither JSON, as '{{...}}', nor a file")
+    return path.read_text(encoding="utf-8")

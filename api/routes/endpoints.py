@@ -20,6 +20,7 @@ from api.routes.explaining import explain_errors
 from api.routes.projects import known_project
 from api.routes.question_types import describe_questions
 from api.routes.questions import create_questions
+from api.routes.wrong_paths import explain_wrong_paths
 from api.services.loading import LoadingStatus
 from api.settings import Settings
 from ingest.errors import IngestError
@@ -108,6 +109,7 @@ def create_api(server: ServerParts, lifespan: Callable[[Any], AbstractAsyncConte
     app.include_router(_questions(server), prefix=PROJECT_PREFIX)
     describe_questions(app, PROJECT_PREFIX)
     app.add_exception_handler(RequestValidationError, _explain_body)
+    explain_wrong_paths(app)
     for kind in (QuestionError, WarehouseError, IngestError):
         app.add_exception_handler(kind, _explain)
     return app
@@ -121,9 +123,11 @@ async def _explain(_request: Request, error: Exception) -> JSONResponse:
 
 async def _explain_body(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    if "json" not in request.headers.get("content-type", ""):
+    errors = error.errors()
+    is_of_body = any(each["loc"][:1] == ("body",) for each in errors)
+    if is_of_body and "json" not in request.headers.get("content-type", ""):
         return JSONResponse({"detail": "send JSON, with the header content-type: application/json"}, status_code=422)
-    return JSONResponse({"detail": explain_errors(error.errors())}, status_code=422)
+    return JSONResponse({"detail": explain_errors(errors)}, status_code=422)
 
 
 def calendar_of(settings: Settings) -> Calendar:

@@ -13,8 +13,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 
+from api.asking import json_problem
+from api.routes.explaining import explain_errors
 from models.answers import SqlStatement
+from models.errors import QuestionError
 from models.kinds import KINDS
+from models.parts import Part
 from models.questions import QuestionKind
 
 LISTED_PEOPLE = 100
@@ -25,6 +29,8 @@ _REFERENCE = "#/components/schemas/{model}"
 class KindTypes:
     """What is sent to the three endpoints of a kind, and what they answer."""
 
+    kind: QuestionKind[Any]
+    request: type[Any]
     question: TypeAdapter[Any]
     answer: TypeAdapter[Any]
     people_request: TypeAdapter[Any]
@@ -50,10 +56,11 @@ def types_of(kind: QuestionKind[Any]) -> KindTypes:
     of: list[tuple[str, Any]] = [*asked, ("of", kind.number)]
     row: Any = kind.row
     answer = make_dataclass(f"{name}Answer", [*asked, *shared, ("rows", tuple[row, ...])])
-    request = make_dataclass(f"{name}PeopleRequest", [*of, ("limit", int, field(default=LISTED_PEOPLE))])
+    limit = ("limit", int, field(default=LISTED_PEOPLE))
+    request = make_dataclass(f"{name}PeopleRequest", [*of, limit], bases=(Part,))
     people = make_dataclass(f"{name}People", [*of, *shared, ("count", int), ("subjects", tuple[str, ...])])
     types = (kind.question, answer, request, people, tuple[SqlStatement, ...])
-    return KindTypes(*map(TypeAdapter, types))
+    return KindTypes(kind, request, *map(TypeAdapter, types))
 
 
 async def _json_body(http: Request) -> Any:
@@ -64,18 +71,29 @@ async def _json_body(http: Request) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise RequestValidationError([{"type": "json_invalid", "loc": ("body",), "msg": str(error)}]) from error
+        found = {"type": "json_invalid", "loc": ("body",), "msg": json_problem(error)}
+        raise RequestValidationError([found]) from error
 
 
 JsonBody = Annotated[Any, Depends(_json_body)]
 
 
-def read(adapter: TypeAdapter[Any], body: Any) -> Any:
-    """A body as its type; raises RequestValidationError, which the application puts into words."""
+def read_question(types: KindTypes, body: Any) -> Any:
+    """A body as a question of the kind; raises QuestionError that says what is wrong with it."""
+    return _read(types.question, types.kind.question, body)
+
+
+def read_people_request(types: KindTypes, body: Any) -> Any:
+    """A body as a request for the people of a number; raises QuestionError that says what is wrong with it."""
+    return _read(types.people_request, types.request, body)
+
+
+def _read(adapter: TypeAdapter[Any], root: type[Any], body: Any) -> Any:
     try:
         return adapter.validate_python(body)
     except ValidationError as error:
-        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in error.errors()]) from error
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise QuestionError(explain_errors(errors, root)) from error
 
 
 def write(adapter: TypeAdapter[Any], said: Any) -> Response:

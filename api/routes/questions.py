@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from api.routes.as_of import as_of_parameters
-from api.routes.question_types import JsonBody, read, types_of, write
+from api.routes.question_types import JsonBody, read_people_request, read_question, types_of, write
 from api.settings import Settings
 from models.answers import SqlStatement
 from models.asking import Answer, ask, ask_people, rows_sql, scope_of
@@ -67,7 +67,7 @@ def _add(
     @post(f"/{kind.name}", summary=kind.summary, name=kind.name)
     def answer(body: JsonBody, world: AskedWorld = None) -> Response:
         types = types_of(kind)
-        question = read(types.question, body)
+        question = read_question(types, body)
         with snapshot(world) as found:
             prepared, absent = prepare(question, settings, found)
             said = (
@@ -80,7 +80,7 @@ def _add(
     @post(f"/{kind.name}/people", summary=f"Who is behind a number of {kind.name}.")
     def people(body: JsonBody, world: AskedWorld = None) -> Response:
         types = types_of(kind)
-        asked = read(types.people_request, body)
+        asked = read_people_request(types, body)
         with snapshot(world) as found:
             prepared, absent = prepare(asked.question, settings, found)
             said = ask_people(kind, prepared, asked.of, found, calendar, limit=asked.limit, absent=absent)
@@ -89,7 +89,7 @@ def _add(
     @post(f"/{kind.name}/sql", summary=f"The statement that answers {kind.name}, without running it.")
     def sql(body: JsonBody) -> Response:
         types = types_of(kind)
-        question = read(types.question, body)
+        question = read_question(types, body)
         with snapshot(None) as found:
             prepared, absent = prepare(question, settings, found)
             scope = scope_of(prepared, found, calendar, absent)

@@ -1,0 +1,117 @@
+"""A wrong question is answered by one plain sentence: what was wrong, and what would be right."""
+
+from typing import Any
+
+import pytest
+
+from api.routes.question_types import read_people_request, read_question, types_of
+from models.errors import QuestionError
+from models.kinds import kind_named
+
+TRIAL = {"any_of": [{"event": "TrialStarted"}]}
+OPERATORS = (
+    "choose one of eq, neq, contains, not_contains, matches, not_matches, gt, gte, lt, lte, between, within_last"
+)
+
+
+def filtered(**condition: Any) -> dict[str, Any]:
+    return {"where": [{"property": "channel", **condition}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "sentence"),
+    [
+        ("retention", [], "the question is []: write an object in braces"),
+        ("funnel", {}, "steps is missing"),
+        ("funnel", {"steps": "TrialStarted"}, 'steps is "TrialStarted": write a list in brackets'),
+        ("funnel", {"steps": [{}] * 5}, "steps.2.any_of is missing; 2 more like these"),
+        (
+            "funnel",
+            {"steps": ["TrialStarted"]},
+            'steps.0 is "TrialStarted": write an object in braces, with any_of, name, optional, first_time, held',
+        ),
+        (
+            "funnel",
+            {"steps": [{"any_of": [{"name": "a"}]}]},
+            "steps.0.any_of.0.event is missing; "
+            "there is no field 'name' in steps.0.any_of.0: choose one of event, where",
+        ),
+        ("funnel", {"steps": [TRIAL], "window": 60}, "no field 'window': did you mean 'conversion_window_s'?"),
+        (
+            "funnel",
+            {"steps": [TRIAL], "conversion_window_s": "30d"},
+            'conversion_window_s is "30d": write a number of seconds',
+        ),
+        ("retention", {"interval": "weekly"}, "interval cannot be \"weekly\": did you mean 'week'?"),
+        (
+            "retention",
+            {"interval": None},
+            "interval cannot be null: choose one of hour, day, week, month, quarter, year",
+        ),
+        ("retention", {"periods": 7.5}, "periods is 7.5: write a whole number"),
+        ("retention", {"rolling": "perhaps"}, 'rolling is "perhaps": write true or false'),
+        (
+            "retention",
+            {"period": {"start": "last week"}},
+            'period.start is "last week": write a date or time, such as 2026-06-01 or 2026-06-01T09:00',
+        ),
+        ("retention", {"period": {"from": "2026-06-01"}}, "no field 'from' in period: choose one of start, end"),
+        ("retention", {"period": "2026-06"}, 'period is "2026-06": write an object in braces, with start, end'),
+        (
+            "retention",
+            filtered(op="contain", value="ads"),
+            "where.0.op cannot be \"contain\": did you mean 'contains' or 'not_contains'?",
+        ),
+        ("retention", filtered(op="=", value="ads"), f'where.0.op cannot be "=": {OPERATORS}'),
+        (
+            "retention",
+            filtered(value={"a": 1}),
+            'where.0.value is {"a": 1}: write a text, true or false, a number or a list in brackets',
+        ),
+        (
+            "retention",
+            {"where": [{"all_of": [{"propety": "channel", "value": "ads"}]}]},
+            "there is no field 'propety' in where.0.all_of.0: did you mean 'property'?",
+        ),
+        ("retention", {"breakdown": {"by": ["channel"]}}, 'breakdown.by.0 is "channel": write an object in braces'),
+        (
+            "trend",
+            {"series": [TRIAL | {"measure": "avg"}]},
+            "series.0.measure cannot be \"avg\": did you mean 'average'?",
+        ),
+        ("paths", {"labels": [{"parts": "url"}]}, 'labels.0.parts is "url": write a list in brackets'),
+    ],
+)
+def test_a_wrong_question_is_told_what_would_be_right(kind: str, question: Any, sentence: str) -> None:
+    with pytest.raises(QuestionError) as refused:
+        read_question(types_of(kind_named(kind)), question)
+
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("request_body", "sentence"),
+    [
+        ({"of": {"stage_index": 1}}, "the question is missing"),
+        ({"question": {}, "of": 2}, "the number is 2: write an object in braces, with stage_index, counted"),
+        (
+            {"question": {}, "of": {"stage_indx": 2}},
+            "there is no field 'stage_indx': did you mean 'stage_index'?",
+        ),
+        ({"question": {}, "of": {"stage_index": "two"}}, 'stage_index of the number is "two": write a whole number'),
+        ({"question": {"by": "persn"}, "of": {}}, "by cannot be \"persn\": did you mean 'person'?"),
+        ({"question": {}, "of": {}, "limt": 5}, "there is no field 'limt': did you mean 'limit'?"),
+    ],
+)
+def test_a_wrong_number_is_told_what_would_be_right(request_body: Any, sentence: str) -> None:
+    with pytest.raises(QuestionError) as refused:
+        read_people_request(types_of(kind_named("sales-path")), request_body)
+
+    assert sentence in str(refused.value)
+
+
+def test_an_unknown_kind_is_told_the_kinds() -> None:
+    with pytest.raises(QuestionError, match=r"There is no question 'funel': did you mean 'funnel'\?"):
+        kind_named("funel")
+    with pytest.raises(QuestionError, match="there are trend, retention, "):
+        kind_named("xyz")
