@@ -1,11 +1,12 @@
 """Commands by which operators set persons right: each says what it moves, asks, and writes an act into the log."""
 
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
 from api.commands.common import Data, out, settings_to_ask
+from api.commands.shared_options import Given, add_command, given_to
 
 commands = typer.Typer()
 
@@ -15,69 +16,21 @@ Identities = Annotated[
 ]
 Value = Annotated[str, typer.Argument(metavar="VALUE|KEY=VALUE", help="A value under any key, or under one.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would change.")]
-Sure = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Operator = Annotated[str | None, typer.Option("--operator", help="Who says so; the system's user.")]
 
-
-@commands.command()
-def retract(
-    link_id: LinkId, is_dry_run: DryRun = False, is_sure: Sure = False, operator: Operator = None, data: Data = None
-) -> None:
-    """Take a link back: persons become as if it had never been seen."""
-    _act("retract_link", [link_id], data, operator, is_dry_run=is_dry_run, is_sure=is_sure)
+Named = TypeVar("Named", bound=Callable[..., list[str]])
 
 
-@commands.command()
-def restore(
-    link_id: LinkId, is_dry_run: DryRun = False, is_sure: Sure = False, operator: Operator = None, data: Data = None
-) -> None:
-    """Let a link count again that was taken back."""
-    _act("restore_link", [link_id], data, operator, is_dry_run=is_dry_run, is_sure=is_sure)
-
-
-@commands.command()
-def split(
-    identities: Identities,
+def do_act(
+    act: str,
+    names: list[str],
+    /,
     is_dry_run: DryRun = False,
-    is_sure: Sure = False,
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     operator: Operator = None,
     data: Data = None,
 ) -> None:
-    """These identities leave their person: all links between them and the rest are taken back."""
-    _act("split_person", identities, data, operator, is_dry_run=is_dry_run, is_sure=is_sure)
-
-
-@commands.command()
-def join(
-    identities: Identities,
-    is_dry_run: DryRun = False,
-    is_sure: Sure = False,
-    operator: Operator = None,
-    data: Data = None,
-) -> None:
-    """Take a split back: all links of these identities that were taken back count again."""
-    _act("join_person", identities, data, operator, is_dry_run=is_dry_run, is_sure=is_sure)
-
-
-@commands.command()
-def block(
-    value: Value, is_dry_run: DryRun = False, is_sure: Sure = False, operator: Operator = None, data: Data = None
-) -> None:
-    """A value is nobody's own (a till, a shared tablet): nothing is linked by it any more."""
-    _act("block_value", [value], data, operator, is_dry_run=is_dry_run, is_sure=is_sure)
-
-
-@commands.command()
-def unblock(
-    value: Value, is_dry_run: DryRun = False, is_sure: Sure = False, operator: Operator = None, data: Data = None
-) -> None:
-    """Let a blocked value link again."""
-    _act("unblock_value", [value], data, operator, is_dry_run=is_dry_run, is_sure=is_sure)
-
-
-def _act(
-    act: str, names: list[str], data: Path | None, operator: str | None, *, is_dry_run: bool, is_sure: bool
-) -> None:
+    """Say what the act would move and, when that is wanted, write it and say what it moved."""
     from api.acting import numbers_now, preview_act, write_and_load
     from api.answering import answers
     from api.plan_files import operator_name
@@ -100,3 +53,52 @@ def _act(
         return
     with answers(settings) as (ask, _):
         print_now(out, preview, numbers_now(settings, ask))
+
+
+def act_command(name: str, act: str) -> Callable[[Named], Named]:
+    """Make a command that does an act of a function that returns what the act names."""
+
+    def add(own: Named) -> Named:
+        def run(given: Given) -> None:
+            do_act(act, own(**given_to(own, given)), **given_to(do_act, given))
+
+        add_command(commands, name, own, [do_act], run)
+        return own
+
+    return add
+
+
+@act_command("retract", "retract_link")
+def retract(link_id: LinkId) -> list[str]:
+    """Take a link back: persons become as if it had never been seen."""
+    return [link_id]
+
+
+@act_command("restore", "restore_link")
+def restore(link_id: LinkId) -> list[str]:
+    """Let a link count again that was taken back."""
+    return [link_id]
+
+
+@act_command("split", "split_person")
+def split(identities: Identities) -> list[str]:
+    """These identities leave their person: all links between them and the rest are taken back."""
+    return identities
+
+
+@act_command("join", "join_person")
+def join(identities: Identities) -> list[str]:
+    """Take a split back: all links of these identities that were taken back count again."""
+    return identities
+
+
+@act_command("block", "block_value")
+def block(value: Value) -> list[str]:
+    """A value is nobody's own (a till, a shared tablet): nothing is linked by it any more."""
+    return [value]
+
+
+@act_command("unblock", "unblock_value")
+def unblock(value: Value) -> list[str]:
+    """Let a blocked value link again."""
+    return [value]
