@@ -1,40 +1,31 @@
 """Accounts on the command line: an operator puts a teacher into a school, merges two schools, and takes it back."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.account_acts import moment_details
-from api.commands.common import settings_of
-from ingest.log.writer import LogWriter
 from tests.account_stories import group
+from tests.houses import House, house_like, told_house
 from tests.stories import NOON, event, login, native
-from tests.test_api import House
 
 LI, WANG = login("li"), login("wang")
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A folder in which Li has signed for school S1, and Wang, whose school is S1 written otherwise, was looking."""
-    data = tmp_path_factory.mktemp("template") / "data"
-    settings_of(data)
-    writer = LogWriter(data / "log", "collector")
-    writer.append(native(event("sign", LI, account_id="S1"), event("look", WANG, account_id="S-1")))
-    writer.append(native({**group(LI, None, NOON), "accounts": {"family": "F1"}}))
-    writer.close()
-    assert House(data).cli("load", "--once").returncode == 0
-    return data
+    signed = native(event("sign", LI, account_id="S1"), event("look", WANG, account_id="S-1"))
+    family = native({**group(LI, None, NOON), "accounts": {"family": "F1"}})
+    return told_house(tmp_path_factory.mktemp("template") / "data", signed, family)
 
 
 @pytest.fixture
-def house(template: Path, tmp_path: Path) -> House:
+def house(template: House, tmp_path: Path) -> House:
     """A folder like the template, of the test's own."""
-    shutil.copytree(template, tmp_path / "data")
-    return House(tmp_path / "data")
+    return house_like(template, tmp_path / "data")
 
 
 def shown(house: House, *words: str) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from models.matching import Stage
 from models.parts import Part
 from models.questions import QuestionKind
 from models.sales_path import KIND, SalesPathNumber, SalesPathQuestion
+from tests.houses import House, wait_for
 from tests.stories import StoryLog, device, event, loader_of, native, new_warehouse
-from tests.test_api import House, wait_for
 from tests.worlds import World
 
 PATH = (Stage.of("reach", "met"), Stage.of("pay", "paid"))

@@ -2,17 +2,14 @@
 
 import io
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from api.commands.common import settings_of
-from ingest.log.writer import LogWriter
-from tests.stories import device, event, login, mobile, native
-from tests.test_api import Done, House
+from tests.houses import Done, House, house_like, keep, told_house
+from tests.stories import FixedClock, device, event, login, mobile, native
 
 TABLET, LI, WANG = device("tablet"), login("li"), login("wang")
 CHEN, GAO, PHONE = login("chen"), {"crm_id": "gao-7"}, mobile("13900000001")
@@ -28,23 +25,15 @@ STORY = (
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A folder in which the story is loaded."""
-    data = tmp_path_factory.mktemp("template") / "data"
-    settings_of(data)
-    writer = LogWriter(data / "log", "collector")
-    for message in STORY:
-        writer.append(native(message))
-    writer.close()
-    assert House(data).cli("load", "--once").returncode == 0
-    return data
+    return told_house(tmp_path_factory.mktemp("template") / "data", *map(native, STORY))
 
 
 @pytest.fixture
-def house(template: Path, tmp_path: Path) -> House:
+def house(template: House, tmp_path: Path) -> House:
     """A folder like the template, of the test's own."""
-    shutil.copytree(template, tmp_path / "data")
-    return House(tmp_path / "data")
+    return house_like(template, tmp_path / "data")
 
 
 def identity(house: House, *words: str) -> Done:
@@ -158,9 +147,8 @@ def test_alarms_name_who_stopped_growing(house: House, tmp_path: Path) -> None:
     file.write_text("keys:\n  crm_id: {limit: 3}\n", encoding="utf-8")
     assert identity(house, "rules", "apply", str(file)).returncode == 0
     # Long after the rules were set, by the clock of this machine.
-    writer = LogWriter(house.data / "log", "collector", clock_us=lambda: 4_000_000_000_000_000)
-    writer.append(native(event("buy", {"crm_id": "customer-9", **device("till")})))
-    writer.close()
+    bought = native(event("buy", {"crm_id": "customer-9", **device("till")}))
+    keep(house.data, bought, clock_us=FixedClock(4_000_000_000_000_000))
     assert house.cli("load", "--once").returncode == 0
     [alarm] = json.loads(identity(house, "alarms", "--json").stdout)
     assert (alarm["identity_key"], alarm["value_count"], alarm["refused_count"]) == ("crm_id", 3, 1)

@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 from api.cli import app
 from api.loaded_settings import LOADED_SETTINGS_FILE, differing_settings
 from api.settings import read_settings
+from tests.houses import House
 from tests.stories import NOON, StoryLog, device, event, native
-from tests.test_api import House
 
 NAME_CHARS = "ONEPATH_DECODE__MAX_NAME_CHARS"
 DIFFERS = "max_name_chars is 255 here, 400 when this folder was last loaded"

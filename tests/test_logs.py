@@ -16,7 +16,7 @@ import structlog
 from api.doctor import examine, read_bearably
 from api.services.logs import set_up_logs
 from api.settings import read_settings
-from tests.test_api import House
+from tests.houses import House
 from tests.waiting import DEADLINE_S, until
 
 SECRET = "5ecret"

@@ -2,14 +2,12 @@
 
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.commands.common import settings_of
-from tests.stories import StoryLog, event, login, native
-from tests.test_api import Done, House
+from tests.houses import Done, House, told_house
+from tests.stories import FixedClock, event, login, native
 
 ANN, BOB = login("ann"), login("bob")
 WEEK = ("--from", "2026-09-01", "--to", "2026-09-04")
@@ -31,11 +29,7 @@ STORY = (
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A folder in which the story is loaded."""
-    data: Path = tmp_path_factory.mktemp("over_time") / "data"
-    settings_of(data)
-    StoryLog(data / "log").tell(*map(native, STORY))
-    assert House(data).cli("load", "--once").returncode == 0
-    return House(data)
+    return told_house(tmp_path_factory.mktemp("over_time") / "data", *map(native, STORY), clock_us=FixedClock())
 
 
 def rows(house: House, *words: str) -> list[dict[str, Any]]:

@@ -6,10 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from api.commands.common import settings_of
-from ingest.log.writer import LogWriter
-from tests.stories import NOON, Json, event, login, native
-from tests.test_api import House
+from tests.houses import House, told_house
+from tests.stories import DAY_US, NOON, NOON_US, FixedClock, Json, event, login, native
 
 
 def told(who: str, name: str, minute: float, **properties: str) -> Json:
@@ -19,21 +17,14 @@ def told(who: str, name: str, minute: float, **properties: str) -> Json:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """Li looks at two courses and signs; Wang looks at one, and comes back an hour later."""
-    data = tmp_path_factory.mktemp("paths") / "data"
-    settings_of(data)
-    writer = LogWriter(data / "log", "collector")
-    writer.append(
-        native(
-            told("li", "look", 0, url="/course/math"),
-            told("li", "look", 1, url="/course/art"),
-            told("li", "sign", 5),
-            told("wang", "look", 0, url="/course/math"),
-            told("wang", "look", 60, url="/course/math"),
-        )
+    looked = native(
+        told("li", "look", 0, url="/course/math"),
+        told("li", "look", 1, url="/course/art"),
+        told("li", "sign", 5),
+        told("wang", "look", 0, url="/course/math"),
+        told("wang", "look", 60, url="/course/math"),
     )
-    writer.close()
-    assert House(data).cli("load", "--once").returncode == 0
-    return House(data)
+    return told_house(tmp_path_factory.mktemp("paths") / "data", looked, clock_us=FixedClock(NOON_US + DAY_US))
 
 
 def rows(house: House, *words: str) -> list[dict[str, str]]:

@@ -1,22 +1,19 @@
 """Plan and catalog as a newcomer meets them on the command line, and as the running server answers."""
 
 import json
-import shutil
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from api.commands.common import settings_of
 from ingest.acts import STREAM, append_act
 from ingest.errors import LogInUse
 from ingest.log.writer import LogWriter
 from ingest.plan.plan import SET_PLAN
 from ingest.plan.reading import read_plan_text
 from ingest.record import Act
+from tests.houses import House, house_like, told_house
 from tests.stories import event, login, native
-from tests.test_api import House
 from tests.waiting import until
 
 PLAN = """
@@ -29,32 +26,17 @@ events:
 TEACHER = login("teacher-1")
 
 
-def send(data: Path, *messages: Any) -> None:
-    """What a collector would have kept of one request."""
-    writer = LogWriter(data / "log", "collector")
-    writer.append(native(*messages))
-    writer.close()
-
-
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> House:
     """A folder in which a trial has started once, and once by an app that spells the event badly."""
-    data = tmp_path_factory.mktemp("template") / "data"
-    settings_of(data)
-    send(
-        data,
-        event("TrialStarted", TEACHER, channel="web"),
-        event("TrialStartd", TEACHER, channel="tv"),
-    )
-    assert House(data).cli("load", "--once").returncode == 0
-    return data
+    started = native(event("TrialStarted", TEACHER, channel="web"), event("TrialStartd", TEACHER, channel="tv"))
+    return told_house(tmp_path_factory.mktemp("template") / "data", started)
 
 
 @pytest.fixture
-def house(template: Path, tmp_path: Path) -> House:
+def house(template: House, tmp_path: Path) -> House:
     """A folder like the template, of the test's own."""
-    shutil.copytree(template, tmp_path / "data")
-    return House(tmp_path / "data")
+    return house_like(template, tmp_path / "data")
 
 
 def write_plan(house: House, text: str = PLAN) -> str:
