@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from models.breakdown import group_of_event
 from models.conditions import all_hold, matches_any
-from models.groups import kept_groups, shown_group
+from models.groups import all_groups, group_as_shown, joined_group, kept_groups
 from models.questions import SeenEvents, Statement
 from models.sequences.questions import SequenceQuestion
 from models.sql import any_of, fragment, select
@@ -46,30 +46,29 @@ class SequenceRows:
     ) -> Statement:
         """Subjects counted by the columns `result` of the CTE path_results; `possible` results are listed at 0, too."""
         breakdown, named = self.question.breakdown, select("select subject_id, breakdown from named_results")
+        results = [exp.column(name) for name in result]
+        counted = exp.select("breakdown", *results, fragment("count(distinct subject_id) as subject_count"))
         all_ctes = {
             **ctes,
             "named_results": self._named_results(),
             **kept_groups(breakdown, named, size="count(distinct subject_id)"),
-            "results": select(_RESULTS, shown=shown_group(breakdown)),
+            "results": select("select * replace ($group) from named_results", group=joined_group(breakdown)),
+            "counted_results": counted.from_("results").group_by("breakdown", *results),
         }
         if possible is not None:
-            all_ctes |= {"possible_results": possible, "groups": self._groups()}
+            all_ctes |= {"possible_results": possible, "groups": all_groups(breakdown, "results")}
             all_ctes["listed_results"] = _listed_results(result)
-        columns = [exp.column(name) for name in ("breakdown", *result)]
-        rows = exp.select(*columns, fragment("count(distinct subject_id) as subject_count"))
-        rows = rows.from_("results" if possible is None else "listed_results").group_by(*columns)
-        rows = rows.order_by(*(exp.Ordered(this=column, nulls_first=False) for column in columns))
-        return Statement(all_ctes, rows, select("select * from results"), (*materialized, "named_results"))
+        table = "counted_results" if possible is None else "listed_results"
+        rows = exp.select(exp.alias_(group_as_shown(breakdown, table), "breakdown"), *results, "subject_count")
+        rows = rows.from_(table).order_by("breakdown nulls last", *(exp.Ordered(this=each) for each in results))
+        people = select(
+            "select * replace ($shown as breakdown) from results", shown=group_as_shown(breakdown, "results")
+        )
+        return Statement(all_ctes, rows, people, (*materialized, "named_results"))
 
     def _path(self) -> exp.Expr:
         is_split = self.question.breakdown is not None
         return fragment("{'subject_id': subject_id, 'breakdown': breakdown}" if is_split else "subject_id")
-
-    def _groups(self) -> exp.Select:
-        is_split = self.question.breakdown is not None
-        return select(
-            "select distinct breakdown from results" if is_split else "select cast([] as varchar[]) as breakdown"
-        )
 
     def _named_results(self) -> exp.Select:
         if self.question.breakdown is None:
@@ -80,7 +79,7 @@ class SequenceRows:
 _PATH_ROWS = "select $path as path_id, * from seen_events"
 
 _RESULTS_OF_SUBJECTS = """
-select * exclude (path_id), path_id as subject_id, cast([] as varchar[]) as breakdown
+select * exclude (path_id), path_id as subject_id, 0 as breakdown
 from path_results
 """
 
@@ -89,16 +88,14 @@ select * exclude (path_id), path_id.subject_id as subject_id, path_id.breakdown 
 from path_results
 """
 
-_RESULTS = "select * replace ($shown as breakdown) from named_results"
-
 _LISTED_RESULTS = """
-select results.subject_id, groups.breakdown, possible_results.*
+select groups.breakdown, possible_results.*, coalesce(counted_results.subject_count, 0) as subject_count
 from groups
 cross join possible_results
-left join results on results.breakdown is not distinct from groups.breakdown and $is_same_result
+left join counted_results on counted_results.breakdown = groups.breakdown and $is_same_result
 """
 
 
 def _listed_results(names: Sequence[str]) -> exp.Select:
-    pairs = [(exp.column(name, table="results"), exp.column(name, table="possible_results")) for name in names]
+    pairs = [(exp.column(name, table="counted_results"), exp.column(name, table="possible_results")) for name in names]
     return select(_LISTED_RESULTS, is_same_result=all_hold([exp.EQ(this=own, expression=to) for own, to in pairs]))
