@@ -6,7 +6,7 @@ rows are the answer's rows, and a second one that lists who is behind each numbe
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from sqlglot import exp
 
@@ -14,9 +14,11 @@ from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.calendar import ALL_TIME, Calendar, Period, WeekStart
 from models.columns import Absent, Columns
 from models.conditions import filter_conditions
+from models.errors import QuestionError
 from models.filters import Filter
 from models.matching import EventMatch
 from models.parts import Part
+from models.sessionizing import HALF_HOUR_OF_SILENCE, SessionCut, events_in_sessions
 from models.sql import period_conditions, select
 from models.subjects import Subject, SubjectKind
 from warehouse.reader import EventProperty
@@ -32,20 +34,29 @@ class Question(Part):
     """What all questions share.
 
     Only events of `period` that pass every filter of `where` exist. `by` says whose path they make: see Subject;
-    `by_property` names the property where it is one. `timezone` and `week_start` stand in for the project's.
+    `by_property` names the property where it is one, `session` says where one session ends and the next begins.
+    `timezone` and `week_start` stand in for the project's.
     """
+
+    walks_sessions: ClassVar[bool] = False
+    """Whether it follows its subjects session by session in any case."""
 
     period: Period = ALL_TIME
     where: tuple[Filter, ...] = ()
     by: SubjectKind = "person"
     account_type: str = DEFAULT_ACCOUNT_TYPE
     by_property: str | None = None
+    session: SessionCut = HALF_HOUR_OF_SILENCE
     timezone: str | None = None
     week_start: WeekStart | None = None
 
     def __post_init__(self) -> None:
         self.subject  # noqa: B018  # refuses what nobody can be counted by
         self.calendar(Calendar())
+        if self.walks_sessions and self.by == "session":
+            raise QuestionError("This question goes session by session already: ask by 'person' or another subject.")
+        if not self.walks_sessions and self.by != "session" and self.session != HALF_HOUR_OF_SILENCE:
+            raise QuestionError("`session` says how sessions are cut: ask by 'session' to follow them.")
 
     @property
     def subject(self) -> Subject:
@@ -79,6 +90,7 @@ class SeenEvents:
 
     def __init__(self, question: Question, scope: Scope) -> None:
         self.question = question
+        self._scope = scope
         self.calendar = question.calendar(scope.calendar)
         self.subject = question.subject
         self.columns = Columns(scope.properties, absent=scope.absent, own_account_type=question.account_type)
@@ -107,8 +119,14 @@ class SeenEvents:
 
     @property
     def ctes(self) -> dict[str, exp.Query]:
-        """What `rows` joins to; first in the statement, asked for when all expressions have been built."""
-        return dict(self.columns.ctes)
+        """What `rows` reads and joins to; first in the statement, asked for when all expressions have been built."""
+        return {**self._session_ctes(), **self.columns.ctes}
+
+    def _session_ctes(self) -> dict[str, exp.Query]:
+        if self.subject.kind != "session":
+            return {}
+        columns = Columns(self._scope.properties, absent=self._scope.absent, prefix="session_")
+        return events_in_sessions(self.question.session, columns, self.calendar)
 
     def _subject_id(self) -> exp.Expr:
         return self.subject.id_of(self.columns)

@@ -17,6 +17,7 @@ from models.errors import QuestionError, require_choice
 from models.matching import EventMatch
 from models.parts import Part
 from models.sql import any_of, fragment, local_time, select
+from models.subjects import EVENTS_IN_SESSIONS
 
 DEFAULT_GAP_S = 1800.0
 MAX_GAP_S = 10 * 366 * 86_400.0
@@ -75,6 +76,24 @@ def session_ctes(
             copy=False,
         )
     return {"cut_events": cut_events, "session_events": select(_SESSION_EVENTS)}
+
+
+_EVENTS_IN_SESSIONS = "select *, person_id || '/' || session_number as session_id from session_events"
+
+
+def events_in_sessions(cut: SessionCut, columns: Columns, calendar: Calendar) -> dict[str, exp.Query]:
+    """CTEs that end in EVENTS_IN_SESSIONS: every event there is with session_id, the session of its person.
+
+    Sessions are cut from all events of a person, whatever a question asks about; `columns` are for these CTEs alone.
+    """
+    flags = [exp.alias_(is_meant, name) for name, is_meant in cut.flags(columns).items()]
+    events = columns.join(select("select events.*, events.person_id as subject_id from events").select(*flags))
+    return {
+        **columns.ctes,
+        "events_to_cut": events,
+        **session_ctes(cut, "events_to_cut", calendar),
+        EVENTS_IN_SESSIONS: select(_EVENTS_IN_SESSIONS),
+    }
 
 
 _CUT_EVENTS = """

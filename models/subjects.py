@@ -1,4 +1,4 @@
-"""Whose path a question follows: persons, the accounts of one type, single ids, or the values of a property."""
+"""Whose path a question follows: persons, their sessions, accounts of one type, single ids, or values of a property."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,20 +13,27 @@ from models.filters import PropertyOf
 from models.sql import fragment
 from warehouse.reader import Snapshot
 
-SubjectKind = Literal["person", "account", "distinct_id", "property", "person_property"]
+SubjectKind = Literal["person", "session", "account", "distinct_id", "property", "person_property"]
 
 _ACCOUNT_TYPES = "select distinct account_type from memberships order by account_type"
 _BY_PROPERTY = ("property", "person_property")
-_ID_COLUMNS = {"person": "person_id", "account": "account_id", "distinct_id": "distinct_id"}
+_ID_COLUMNS = {
+    "person": "person_id",
+    "session": "session_id",
+    "account": "account_id",
+    "distinct_id": "distinct_id",
+}
+
+EVENTS_IN_SESSIONS = "events_in_sessions"
 
 
 @dataclass(frozen=True)
 class Subject:
     """Whom a question counts.
 
-    Persons; accounts of a type; ids as they were sent (before One-ID); or the values of a property, an event's (such as
-    a session or an order) or a person's as of now. Events without one are left out, never pooled. Raises QuestionError
-    where a type or a property is given that the kind has no use for, or one that it needs is missing.
+    Persons; their sessions; accounts of a type; ids as they were sent (before One-ID); or the values of a property, an
+    event's (such as an order) or a person's as of now. Events without one are left out, never pooled. Raises
+    QuestionError where a type or a property is given that the kind has no use for, or one that it needs is missing.
     """
 
     kind: SubjectKind = "person"
@@ -51,6 +58,8 @@ class Subject:
     @property
     def tables(self) -> Mapping[str, str]:
         """Which view stands for `events`: those of the default type carry their account themselves."""
+        if self.kind == "session":
+            return {"events": EVENTS_IN_SESSIONS}
         return {} if self._is_of_default_type else {"events": "account_events"}
 
     def id_of(self, columns: Columns) -> exp.Expr:
@@ -62,8 +71,8 @@ class Subject:
         return exp.column(_ID_COLUMNS[self.kind], table="events")
 
     def conditions(self, columns: Columns) -> list[exp.Expr]:
-        """Events without a subject belong to no path; every event has a person."""
-        if self.kind == "person":
+        """Events without a subject belong to no path; every event has a person and a session."""
+        if self.kind in ("person", "session"):
             return []
         has_subject = fragment("nullif($id, '') is not null", id=self.id_of(columns))
         if self._is_of_default_type:

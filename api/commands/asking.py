@@ -25,7 +25,9 @@ def period_and_subject(
     timezone: Annotated[
         str | None, typer.Option("--timezone", help="IANA name, such as Asia/Shanghai; the project's by default.")
     ] = None,
-    by: Annotated[Literal["person", "account"], typer.Option("--by", help="Count persons or accounts.")] = "person",
+    by: Annotated[
+        Literal["person", "account", "session"], typer.Option("--by", help="Count persons, accounts or sessions.")
+    ] = "person",
     account_type: Annotated[
         str, typer.Option("--account-type", help="With --by account: which, such as school, class or family.")
     ] = DEFAULT_ACCOUNT_TYPE,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
@@ -10,7 +10,6 @@ from models.filters import PropertyOf
 from models.matching import EventMatch
 from models.parts import Part
 from models.questions import Question
-from models.sessionizing import HALF_HOUR_OF_SILENCE, SessionCut
 
 MAX_STEPS = 100
 
@@ -55,6 +54,8 @@ class PathsQuestion(Question):
     rest. With a breakdown a path belongs to the group of the event at its first node.
     """
 
+    walks_sessions: ClassVar[bool] = True
+
     any_of: tuple[EventMatch, ...] = ()
     labels: tuple[NodeLabel, ...] = ()
     without_trailing_slash: bool = True
@@ -62,7 +63,6 @@ class PathsQuestion(Question):
     exclude: tuple[str, ...] = ()
     start: str | None = None
     end: str | None = None
-    session: SessionCut = HALF_HOUR_OF_SILENCE
     step_limit: int = 5
     edge_limit: int | None = None
     count: Counted = "paths"

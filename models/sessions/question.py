@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from models.breakdown import Breakdown
 from models.calendar import Interval
@@ -10,7 +10,6 @@ from models.errors import QuestionError, require_choice
 from models.matching import EventMatch
 from models.parts import Part
 from models.questions import Question
-from models.sessionizing import HALF_HOUR_OF_SILENCE, SessionCut
 
 SessionEvent = Literal["entry", "exit"]
 
@@ -23,8 +22,9 @@ class SessionsQuestion(Question):
     or of its last ("exit"): by the field event_name, these are its entry and its exit event.
     """
 
+    walks_sessions: ClassVar[bool] = True
+
     any_of: tuple[EventMatch, ...] = ()
-    session: SessionCut = HALF_HOUR_OF_SILENCE
     interval: Interval | None = None
     breakdown: Breakdown | None = None
     breakdown_at: SessionEvent = "entry"
