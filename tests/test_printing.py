@@ -8,6 +8,7 @@ from rich.console import Console
 
 from api.counts import count_text
 from api.printing.plan_tables import print_check
+from api.printing.retention_tables import print_retention
 from api.printing.terminal import print_sales_path
 
 
@@ -90,3 +91,32 @@ def test_a_sales_path_is_printed_with_every_digit_on_a_narrow_terminal(width: in
     assert isinstance(out.file, StringIO)
     [numbers] = [line for line in out.file.getvalue().splitlines() if "%" in line]
     assert " ".join(numbers.split()).endswith("2,580,001 2,620,002 100.0% 69.5% 40,003 30,004 100 d 12 h")
+
+
+def test_retention_with_a_value_prints_the_shares_and_the_values() -> None:
+    out = Console(width=80, file=StringIO())
+    question = {"period_0": "cohort", "mode": "recurring", "interval": "week", "breakdown": None}
+    cells = [(0, 1.0, 0), (1, 0.25, 1_240.5)]
+    rows = [
+        {
+            "breakdown": [],
+            "cohort_start": "2026-06-01T00:00:00",
+            "cohort_size": 1200,
+            "period_index": index,
+            "first_interval": index,
+            "last_interval": index,
+            "retention_rate": rate,
+            "value": value,
+        }
+        for index, rate, value in cells
+    ]
+
+    print_retention(out, {"question": question | {"value": {"property": "amount", "aggregate": "sum"}}, "rows": rows})
+
+    assert isinstance(out.file, StringIO)
+    printed = [" ".join(line.split()) for line in out.file.getvalue().splitlines() if "2026" in line or " of " in line]
+    assert printed == [
+        "2026-06-01 1,200 25.0%",
+        "Sum of amount of those who are counted",
+        "2026-06-01 1,200 0 1,240.50",
+    ]

@@ -12,6 +12,7 @@ from api.counts import count_text
 from api.demo.correction import OPERATOR
 from api.printing import terminal
 from api.printing.identity_lines import identity_text
+from api.printing.retention_tables import print_retention
 from api.settings import Settings
 
 RETENTION_WEEKS = 8
@@ -48,7 +49,7 @@ def print_report(out: Console, settings: Settings, ask: Ask, corrections: list[P
     of_families = ask("POST", project_path(settings, "sales-path"), {"by": "account", "account_type": "family"}).json()
     terminal.print_sales_path(out, of_families, title="Sales path by family")
     question = {"interval": "week", "periods": RETENTION_WEEKS, "mode": "first_time"}
-    terminal.print_retention(out, ask("POST", project_path(settings, "retention"), question).json())
+    print_retention(out, ask("POST", project_path(settings, "retention"), question).json())
 
 
 def _print_correction(out: Console, preview: Preview) -> None:

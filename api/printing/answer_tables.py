@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from rich.console import Console
@@ -11,15 +11,21 @@ from rich.table import Table
 from api.counts import count_text
 from api.durations import duration_text
 from api.printing import terminal
-from api.printing.tables import new_table, plain_text, print_table, share_text
+from api.printing.retention_tables import print_retention
+from api.printing.tables import new_table, number_text, plain_text, print_table, share_text
 from models.questions import QuestionKind
 
 Json = dict[str, Any]
 
 _OWN_TABLES: dict[str, Callable[[Console, Json], None]] = {
     "funnel": terminal.print_funnel,
-    "retention": terminal.print_retention,
+    "retention": print_retention,
     "sales-path": terminal.print_sales_path,
+}
+# What makes a table wider than most terminals, and says least: left to --format csv.
+_LEFT_OUT = {
+    "interval": ("p10_s", "p90_s", "average_per_subject_s", "pairs_per_subject"),
+    "sessions": ("bounced_subject_count",),
 }
 _MIDNIGHT = "T00:00:00"
 
@@ -32,18 +38,21 @@ def print_answer(out: Console, name: str, answer: Json, output: str) -> None:
     if output == "csv":
         _print_csv(out, answer["rows"], list(answer["rows"][0]) if answer["rows"] else [])
         return
-    if name in _OWN_TABLES:
-        _OWN_TABLES[name](out, answer)
-    elif not answer["rows"]:
+    if not answer["rows"]:
         out.print("no rows", style="dim")
+    elif name in _OWN_TABLES:
+        _OWN_TABLES[name](out, answer)
     else:
-        print_table(out, table_of(answer["rows"]))
+        left_out = _LEFT_OUT.get(name, ())
+        print_table(out, table_of(answer["rows"], left_out))
+        if left_out:
+            out.print(f"--format csv also has {', '.join(left_out)}", style="dim", highlight=False)
     terminal.print_watermark(out, answer)
 
 
-def table_of(rows: list[Json]) -> Table:
-    """One line per row; columns without a value in any row are left out."""
-    names = [name for name in rows[0] if any(row[name] not in (None, []) for row in rows)]
+def table_of(rows: list[Json], left_out: Collection[str] = ()) -> Table:
+    """One line per row; columns without a value in any row are left out, too."""
+    names = [name for name in rows[0] if name not in left_out and any(row[name] not in (None, []) for row in rows)]
     titles = {name: name.removesuffix("_s").replace("_", "\n") for name in names}
     numbers = [name for name in names if all(isinstance(row[name], int | float | None) for row in rows)]
     moments = [name for name in names if name.endswith(("_start", "_at"))]
@@ -97,8 +106,6 @@ def _cell(name: str, value: Any) -> str:
         return share_text(value)
     if name.endswith("_s"):
         return duration_text(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() else f"{value:,.2f}"
+    if isinstance(value, int | float):
+        return number_text(value)
     return str(value).removesuffix(_MIDNIGHT).replace("T", " ") if name.endswith(("_start", "_at")) else str(value)

@@ -51,3 +51,10 @@ def plain_text(text: str) -> Text:
 def share_text(share: float | None) -> str:
     """A share of 0..1 as people read it."""
     return "–" if share is None else f"{share:.1%}"
+
+
+def number_text(number: float | None) -> str:
+    """A number with its thousands apart, and at most two decimals."""
+    if number is None:
+        return "–"
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.2f}"

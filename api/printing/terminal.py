@@ -177,31 +177,6 @@ def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> N
     print_table(out, table)
 
 
-def print_retention(out: Console, answer: dict[str, Any], title: str = "") -> None:
-    """One line per cohort; the shares of those who came back in each later period."""
-    question, rows = answer["question"], answer["rows"]
-    columns = sorted({(row["period_index"], row["first_interval"], row["last_interval"]) for row in rows})
-    # Where everyone of a cohort is in period 0, that column would say nothing.
-    columns = columns[1:] if question["period_0"] == "cohort" else columns
-    # Cohort and size take about twenty characters, a period eight; what does not fit is said, and in --format json.
-    shown = columns[: max(1, (out.width - 20) // 8)]
-    names = [f"+{first}" if first == last else f"+{first}-{last}" for _, first, last in shown]
-    mode, unit = question["mode"].replace("_", " "), question["interval"]
-    title = title or f"Retention by {unit} ({mode}): who came back n {unit}s later"
-    groups = ("group",) if question["breakdown"] else ()
-    table = new_table(*groups, "cohort", "size", *names, title=title, right=("size", *names), unbroken=("cohort",))
-    for (group, start), cells in groupby(rows, itemgetter("breakdown", "cohort_start")):
-        rates = {cell["period_index"]: cell for cell in cells}
-        size = f"{rates[0]['cohort_size']:,}"
-        said = [share_text(rates[index]["retention_rate"]) if index in rates else "" for index, _, _ in shown]
-        named = [plain_text("Other" if group is None else ", ".join(group) or "(none)")] if groups else []
-        table.add_row(*named, start.removesuffix("T00:00:00").replace("T", " "), size, *said)
-    print_table(out, table)
-    if len(shown) < len(columns):
-        fit = f"{len(shown)} of {len(columns)} periods fit here; --format json has all"
-        out.print(fit, style="dim", highlight=False)
-
-
 def print_watermark(out: Console, answer: dict[str, Any]) -> None:
     """How much of the log an answer holds."""
     out.print(f"data as of {answer['watermark'] or 'an empty log'}", style="dim", highlight=False)
