@@ -13,8 +13,6 @@ def new_table(*columns: str, title: str = "", right: tuple[str, ...] = (), unbro
     """An empty table; columns of `right` are numbers, which never break, and those of `unbroken` do not either."""
     table = Table(
         title=plain_text(title) if title else None,
-        title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
@@ -30,10 +28,16 @@ def new_table(*columns: str, title: str = "", right: tuple[str, ...] = (), unbro
 
 
 def print_table(out: Console, table: Table) -> None:
-    """Print it; where the terminal is too narrow, lines run over its edge rather than lose digits."""
+    """Print it; where the terminal is too narrow, lines run over its edge rather than lose digits.
+
+    A title may be wider than its table: it is a line of its own.
+    """
     for column in table.columns:
         width = _width(column)
         column.min_width = width if column.no_wrap else min(width, _LEAST_WIDTH)
+    if table.title:
+        out.print(table.title, style="bold", soft_wrap=True)
+        table.title = None
     out.print(table, crop=False)
 
 
