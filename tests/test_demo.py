@@ -4,25 +4,32 @@ Real SDKs, real processes, a small story. What the oracle computes from the stat
 """
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from typer.main import get_command
 
 from api.answering import answers
 from api.asking import Ask, project_path
+from api.cli import app
 from api.demo.calls import Call
 from api.demo.story import Story, tell
 from api.offline import load_once
 from api.settings import Settings, read_settings
-from tests import story_oracle
+from tests import doc_examples, story_oracle
 from tests.waiting import DEADLINE_S
 
 SCALE = 0.05
@@ -86,8 +93,8 @@ def calls(story: Story) -> list[Call]:
     return list(story.calls())
 
 
-def post(ask: Ask, run: Run, name: str, question: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = ask("POST", project_path(run.settings, name), question).json()
+def post(ask: Ask, run: Run, name: str, question: dict[str, Any]) -> Any:
+    answer: Any = ask("POST", project_path(run.settings, name), question).json()
     return answer
 
 
@@ -231,6 +238,23 @@ from information_schema.tables
 where table_schema = 'main' and table_name <> 'schema_migrations'
 order by table_name
 """
+
+
+def test_every_example_of_the_documentation_runs_on_the_demo(ask: Ask, run: Run) -> None:
+    onepath = get_command(app)
+    asked_here = partial(nullcontext, (ask, None))
+    with patch("api.answering.answers", lambda _: asked_here()), patch("api.client.answers", lambda _: asked_here()):
+        for words in doc_examples.commands():
+            is_plain = words[0] == "sql" or "--people" in words
+            with redirect_stdout(StringIO()) as printed:
+                given = [*words, *(() if is_plain else ("--format", "csv")), "--data", str(run.data)]
+                onepath.main(given, standalone_mode=False)
+            assert len(printed.getvalue().splitlines()) > 1, shlex.join(words)
+        for program in doc_examples.programs():
+            exec(program.replace("demo-data", str(run.data)), {})
+    for request in doc_examples.requests():
+        said = post(ask, run, request.path, request.body)
+        assert said[0]["sql"] if request.path.endswith("/sql") else said.get("rows") or said.get("subjects"), request
 
 
 def test_a_demo_on_a_used_folder_says_so_and_touches_nothing(run: Run) -> None:

@@ -91,6 +91,6 @@ def _session(gap: str, split_by_day: bool) -> dict[str, Any]:
 
 
 def _label(text: str) -> dict[str, Any]:
-    """`PageViewed=url`; a property alone names all events, and leaves out those without it."""
+    """`$pageview=$url`; a property alone names all events, and leaves out those without it."""
     event, equals, name = text.rpartition("=")
     return {"parts": [{"property": name}], "any_of": any_of([event]) if equals else []}
