@@ -89,7 +89,9 @@ def test_a_funnel_of_two_events_is_the_path_between_them(events: list[StoryEvent
     # At one instant a funnel takes events in the order that helps, a path in the order in which they came.
     at_once = {event.at for event in events if event.event == "visit"} & {e.at for e in events if e.event == "pay"}
     if not at_once:
-        assert people(path, paths.PathNumber(part="edge", target="pay"), snapshot) == converted
+        edges = [row for row in rows(path, snapshot) if (row.part, row.target) == ("edge", "pay")]
+        arrived = people(path, paths.PathNumber(part="edge", target="pay"), snapshot) if edges else set()
+        assert arrived == converted
 
 
 @examples(10)
