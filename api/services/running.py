@@ -77,9 +77,10 @@ def bind(name: str, host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        option = {"collect": "--collector-port", "serve": "--server-port"}[name]
+        service = {"collect": "collector", "serve": "server"}[name]
         raise ServiceFailed(
-            f"`onepath {name}` cannot listen on {host}:{port}: {error.strerror}; give it another port with {option}"
+            f"`onepath {name}` cannot listen on {host}:{port}: {error.strerror}; "
+            f"give it another port with --{service}-port, or by ONEPATH_{service.upper()}__PORT"
         ) from error
     return listener
 
