@@ -212,5 +212,5 @@ def merge(warehouse: Warehouse, folder: Path, count: int) -> float:
 
 
 def _entered(answer: Answer) -> int:
-    entered: int = answer.rows[0].count
+    entered: int = answer.rows[0].subject_count
     return entered

@@ -76,7 +76,9 @@ class Oracle:
         self.calendar = question.calendar(Calendar())
         self.carried = carried or Carried()
         self.events = sorted(enumerate(events), key=lambda each: (each[1].at, each[0]))
-        self.first = {index: set(self._first_orders(step)) for index, step in self._numbered() if step.first_time}
+        self.first = {
+            index: set(self._first_orders(step)) for index, step in self._numbered() if step.occurrence != "all"
+        }
 
     def _numbered(self) -> Iterator[tuple[int, FunnelStep]]:
         return iter(enumerate(self.question.steps, start=1))
@@ -84,7 +86,7 @@ class Oracle:
     def _first_orders(self, step: FunnelStep) -> Iterable[int]:
         """The one event of each person that can take a first-time step."""
         by_name = tuple(EventMatch(match.event) for match in step.any_of)
-        wanted = step.any_of if step.first_time == "matching" else by_name
+        wanted = step.any_of if step.occurrence == "first_time" else by_name
         first: dict[str, int] = {}
         for order, event in self.events:
             if matches(wanted, event, self.carried):
@@ -292,7 +294,7 @@ def funnel_oracle(
                 else "any step"
                 if index == 1
                 else f"any {index} steps",
-                count=len(taken),
+                subject_count=len(taken),
                 dropped_count=sum(index not in attempt.times for attempt in came),
                 conversion_rate=len(taken) / len(attempts) if attempts else None,
                 step_conversion_rate=len(taken) / len(came) if came else None,

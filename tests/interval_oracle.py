@@ -84,8 +84,8 @@ class IntervalOracle:
             if self._held(question.held_by_second or question.hold_constant, second) != held:
                 continue
             pair = Pair(subject, first, order, second, later)
-            is_short = question.max_interval_s is None or second.at - first.at <= timedelta(
-                seconds=question.max_interval_s
+            is_short = question.max_duration_s is None or second.at - first.at <= timedelta(
+                seconds=question.max_duration_s
             )
             return [pair] if is_short else []
         return []
@@ -107,7 +107,7 @@ class IntervalOracle:
         return "" if have is None else text_of(have)
 
     def _own_group(self, pair: Pair) -> Group:
-        return group_of(pair.first if self.question.breakdown_at == "first" else pair.second, self.question.breakdown)
+        return group_of(pair.first if self.question.attribution == "first" else pair.second, self.question.breakdown)
 
     def _is_in(self, pair: Pair, position: int, group: Group | None) -> bool:
         key = interval_of(pair.first.at, self.question.interval, self.calendar)

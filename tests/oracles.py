@@ -89,7 +89,7 @@ def _first_entries(question: SalesPathQuestion, story: list[StoryEvent]) -> dict
         times = [event.at for event in story if matches(stage.any_of, event)]
         if times:
             entries[index] = min(times)
-    if question.window_s is None or not entries:
+    if question.conversion_window_s is None or not entries:
         return entries
-    deadline = min(entries.values()) + timedelta(seconds=question.window_s)
+    deadline = min(entries.values()) + timedelta(seconds=question.conversion_window_s)
     return {index: entered for index, entered in entries.items() if entered <= deadline}

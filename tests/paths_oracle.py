@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.calendar import Calendar
-from models.paths import PathRow, PathsQuestion
+from models.paths import PathsQuestion, PathsRow
 from tests.filter_oracle import matches, text_of, value_of
 from tests.sessions_oracle import Group, cut_sessions, group_of, named_groups, seen_by
 from tests.worlds import Carried, StoryEvent
@@ -25,7 +25,7 @@ class FoundPath:
     drops_off: bool
 
 
-def path_rows(question: PathsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> list[PathRow]:
+def path_rows(question: PathsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> list[PathsRow]:
     """The rows of the answer, in any order."""
     paths = list(_found(question, events, question.calendar(calendar)))
     sizes: dict[Group, int] = {}
@@ -122,8 +122,8 @@ def _parts(path: FoundPath, kept: set[Edge]) -> Iterator[tuple[str, int, str | N
         yield "drop_off", len(path.nodes), path.nodes[-1][0], None, None
 
 
-def _row(cell: tuple[object, ...], members: list[tuple[str, float | None]]) -> PathRow:
+def _row(cell: tuple[object, ...], members: list[tuple[str, float | None]]) -> PathsRow:
     seconds = [each for _, each in members if each is not None]
     average = sum(seconds) / len(seconds) if seconds else None
     part, group, step, source, target = cell
-    return PathRow(part, group, step, source, target, len(members), len({who for who, _ in members}), average)  # type: ignore[arg-type]  # as put together above
+    return PathsRow(part, group, step, source, target, len(members), len({who for who, _ in members}), average)  # type: ignore[arg-type]  # as put together above

@@ -161,7 +161,7 @@ class RetentionOracle:
                     "retention_rate": count / size if size else None,
                     "churned_count": size - count,
                     "churn_rate": (size - count) / size if size else None,
-                    "mean_retention_rate": None,
+                    "average_retention_rate": None,
                     "value": self._value(retained, first_n, last_n),
                     "is_finished": self._is_finished(start, last_n, last_return),
                 }
@@ -204,7 +204,7 @@ class RetentionOracle:
                 and other["is_finished"]
             ]
             size = sum(other["cohort_size"] for other in column)
-            row["mean_retention_rate"] = sum(other["retained_count"] for other in column) / size if size else None
+            row["average_retention_rate"] = sum(other["retained_count"] for other in column) / size if size else None
 
     def _steps(self, start: datetime, count: int) -> datetime:
         for _ in range(count):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Period
 from models.sessionizing import SessionCut
-from models.sessions import SessionRow, SessionsQuestion
+from models.sessions import SessionsQuestion, SessionsRow
 from tests.filter_oracle import matches, passes, text_of, value_of
 from tests.worlds import Carried, StoryEvent
 
@@ -78,7 +78,7 @@ def named_groups(breakdown: Breakdown | None, sizes: dict[Group, int]) -> dict[G
     return {group: group if group in kept else None for group in sizes}
 
 
-def session_rows(question: SessionsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> list[SessionRow]:
+def session_rows(question: SessionsQuestion, events: Sequence[StoryEvent], calendar: Calendar) -> list[SessionsRow]:
     """The rows of the answer, in any order."""
     calendar = question.calendar(calendar)
     found: list[tuple[str, datetime | None, Group, list[StoryEvent]]] = []
@@ -86,7 +86,7 @@ def session_rows(question: SessionsQuestion, events: Sequence[StoryEvent], calen
         included = [event for event in seen if not question.any_of or matches(question.any_of, event)]
         for session in cut_sessions(question.session, included, calendar):
             start = calendar.interval_start(session[0].at, question.interval) if question.interval else None
-            group = group_of(question.breakdown, session[0 if question.breakdown_at == "entry" else -1])
+            group = group_of(question.breakdown, session[0 if question.attribution == "entry" else -1])
             found.append((person, start, group, session))
     sizes: dict[Group, int] = {}
     for _, _, group, _ in found:
@@ -98,12 +98,12 @@ def session_rows(question: SessionsQuestion, events: Sequence[StoryEvent], calen
     return [_row(group, start, sessions) for (group, start), sessions in cells.items()]
 
 
-def _row(group: Group | None, start: datetime | None, sessions: list[tuple[str, list[StoryEvent]]]) -> SessionRow:
+def _row(group: Group | None, start: datetime | None, sessions: list[tuple[str, list[StoryEvent]]]) -> SessionsRow:
     people = {person for person, _ in sessions}
     counts = [len(session) for _, session in sessions]
     durations = [(session[-1].at - session[0].at).total_seconds() for _, session in sessions]
     bounced = [person for person, session in sessions if len(session) == 1]
-    return SessionRow(
+    return SessionsRow(
         breakdown=group,
         interval_start=start,
         session_count=len(sessions),

@@ -68,7 +68,7 @@ def test_the_steps_of_a_funnel_are_the_people_of_its_lists(events: list[StoryEve
     steps = rows(question, snapshot)
     lists = [people(question, funnel.FunnelNumber(step_index=step.step_index), snapshot) for step in steps]
 
-    assert [step.count for step in steps] == [len(each) for each in lists]
+    assert [step.subject_count for step in steps] == [len(each) for each in lists]
     assert lists[0] >= lists[1] >= lists[2]
     [started] = [len(lists[0])]
     assert started == sum(who_did(VISIT, None, asked, snapshot).values())
@@ -90,7 +90,7 @@ def test_a_funnel_of_two_events_is_the_path_between_them(events: list[StoryEvent
     at_once = {event.at for event in events if event.event == "visit"} & {e.at for e in events if e.event == "pay"}
     if not at_once:
         edges = [row for row in rows(path, snapshot) if (row.part, row.target) == ("edge", "pay")]
-        arrived = people(path, paths.PathNumber(part="edge", target="pay"), snapshot) if edges else set()
+        arrived = people(path, paths.PathsNumber(part="edge", target="pay"), snapshot) if edges else set()
         assert arrived == converted
 
 
@@ -164,8 +164,8 @@ def test_groups_add_up_to_the_whole_where_nobody_is_in_two(events: list[StoryEve
     assert summed(replace(total, breakdown=by_channel), "interval_start", "value") == summed(
         total, "interval_start", "value"
     )
-    assert summed(replace(first_touch, breakdown=by_channel), "step_index", "count") == summed(
-        first_touch, "step_index", "count"
+    assert summed(replace(first_touch, breakdown=by_channel), "step_index", "subject_count") == summed(
+        first_touch, "step_index", "subject_count"
     )
     at_start = replace(recurring, breakdown=by_channel, attribution="start", periods=0)
     assert summed(at_start, "cohort_start", "cohort_size") == summed(
@@ -199,7 +199,7 @@ def test_the_sales_path_in_order_is_the_funnel_without_a_window(
 
     reached = [row.reached for row in rows(replace(stages, where=(orderly,)), snapshot)]
 
-    assert reached == [row.count for row in rows(replace(walked, where=(orderly,)), snapshot)]
+    assert reached == [row.subject_count for row in rows(replace(walked, where=(orderly,)), snapshot)]
 
 
 @examples(10)
@@ -215,6 +215,6 @@ def test_window_funnel_is_the_funnel_of_steps_that_share_no_event(
     walked = rows(funnel.FunnelQuestion(STEPS, conversion_window_s=86_400.0, **asked), snapshot)
 
     at_level = {row.level: row.subject_count for row in levels}
-    assert [step.count for step in walked] == [
+    assert [step.subject_count for step in walked] == [
         sum(count for level, count in at_level.items() if level >= step.step_index) for step in walked
     ]

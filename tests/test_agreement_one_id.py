@@ -76,7 +76,7 @@ def assert_all_agree(snapshot: DuckDBSnapshot) -> None:
     assert list(people.subjects) == snapshot.query(PERSONS)["person"].to_pylist()
     assert [row.value for row in rows(total, snapshot)] == [events]
     assert [row.value for row in rows(subjects, snapshot)] == [persons] == [people.count]
-    assert [row.count for row in rows(anything, snapshot)] == [persons]
+    assert [row.subject_count for row in rows(anything, snapshot)] == [persons]
     assert sum(row.subject_count for row in often) == persons == sum(row.new_count for row in alive)
     assert sum(row.cohort_size for row in cohorts) == persons
     assert sum(row.subject_count for row in rows(stickiness.StickinessQuestion(), snapshot)) == persons

@@ -103,7 +103,7 @@ def test_the_kinds_of_question_are_listed(house: House) -> None:
         (("sales-path", "{stages: 1}"), "the question is no JSON, expecting property name"),
         (("sales-path", "stages.json"), "the question 'stages.json' is neither JSON, as '{...}', nor a file"),
         (("sales-path", '{"stages": [{"name": "reach", "any_of": [{"event": "mett"}]}]}'), "did you mean 'met'?"),
-        (("sales-path", '{"window_s": -1}'), "give seconds, more than 0"),
+        (("sales-path", '{"conversion_window_s": -1}'), "give seconds, more than 0"),
         (("sales-path", '{"wher": []}'), "there is no field 'wher'"),
         (("sales-path", '{"where": [{"propety": "a", "op": "eq", "value": 1}]}'), "no field 'propety' in where.0"),
         (("sales-path", '{"where": [{"property": "a", "op": "lik"}]}'), 'where.0.op cannot be "lik": choose one of eq'),

@@ -79,7 +79,7 @@ def retained(start: date, index: int, size: int, count: int, *, is_finished: boo
         retention_rate=rate,
         churned_count=size - count,
         churn_rate=churn_rate,
-        mean_retention_rate=rate,
+        average_retention_rate=rate,
         value=None,
         is_finished=is_finished,
     )

@@ -49,7 +49,7 @@ def test_each_example_counts_what_the_page_says(events: str, given: str, expecte
 
     counts: dict[str, list[str]] = {}
     for row in rows:
-        counts.setdefault("/".join(row.breakdown), []).append(str(row.count))
+        counts.setdefault("/".join(row.breakdown), []).append(str(row.subject_count))
     said = [f"{group}: {', '.join(each)}" if group else ", ".join(each) for group, each in sorted(counts.items())]
     assert "; ".join(said) == expected
 

@@ -89,7 +89,7 @@ def test_funnel_and_retention_of_families(family: Warehouse) -> None:
         walked = ask(FUNNEL, FunnelQuestion(steps, by="account", account_type="family"), snapshot, CALENDAR)
         question = RetentionQuestion(periods=1, by="account", account_type="family", mode="first_time")
         cells = ask(RETENTION, question, snapshot, CALENDAR).rows
-    assert [step.count for step in walked.rows] == [1, 1, 1]
+    assert [step.subject_count for step in walked.rows] == [1, 1, 1]
     assert [(cell.cohort_size, cell.retained_count) for cell in cells[:2]] == [(1, 1), (1, 1)]
 
 
@@ -116,4 +116,4 @@ def test_every_field_and_every_value_can_be_asked_of_accounts_of_any_type(tmp_pa
     families = FunnelQuestion((FunnelStep.of("visit"),), where=where, by="account", account_type="family")
 
     with warehouse.snapshot() as snapshot:
-        assert [row.count for row in ask(FUNNEL, families, snapshot, CALENDAR).rows] == [1]
+        assert [row.subject_count for row in ask(FUNNEL, families, snapshot, CALENDAR).rows] == [1]

@@ -42,13 +42,13 @@ def story(person: str, *events: tuple[str, float], **properties: Any) -> list[St
 
 
 def counts(question: FunnelQuestion, snapshot: World, calendar: Calendar = UTC_CALENDAR) -> list[int]:
-    return [row.count for row in ask(FUNNEL, question, snapshot, calendar, "missing").rows]
+    return [row.subject_count for row in ask(FUNNEL, question, snapshot, calendar, "missing").rows]
 
 
 def counts_by_group(question: FunnelQuestion, snapshot: World) -> dict[str | None, list[int]]:
     found: dict[str | None, list[int]] = {}
     for row in ask(FUNNEL, question, snapshot, UTC_CALENDAR).rows:
-        found.setdefault(None if row.breakdown is None else "/".join(row.breakdown), []).append(row.count)
+        found.setdefault(None if row.breakdown is None else "/".join(row.breakdown), []).append(row.subject_count)
     return found
 
 
@@ -83,7 +83,7 @@ def test_a_funnel_counts_persons_times_their_steps_and_names_who_dropped_out() -
 def test_nobody_is_zero_and_rates_of_nobody_are_null() -> None:
     rows = ask(FUNNEL, FunnelQuestion(REACH_PAY), world([]), UTC_CALENDAR, "missing").rows
 
-    assert [(row.count, row.conversion_rate, row.step_conversion_rate) for row in rows] == [(0, None, None)] * 2
+    assert [(row.subject_count, row.conversion_rate, row.step_conversion_rate) for row in rows] == [(0, None, None)] * 2
 
 
 def test_the_window_runs_from_the_first_event_and_includes_its_last_instant() -> None:
@@ -162,7 +162,7 @@ def test_without_order_any_event_of_a_step_begins_and_each_step_needs_its_own() 
 
     rows = ask(FUNNEL, FunnelQuestion(REACH_PAY, order="unordered", conversion_window_s=HOUR_S), snapshot, UTC_CALENDAR)
 
-    assert [(row.step_name, row.count) for row in rows.rows] == [("any step", 3), ("any 2 steps", 1)]
+    assert [(row.step_name, row.subject_count) for row in rows.rows] == [("any step", 3), ("any 2 steps", 1)]
     assert rows.rows[1].average_time_from_previous_s == 30
 
 
@@ -197,7 +197,7 @@ def test_optional_steps_may_be_skipped_and_never_cost_a_later_one() -> None:
 
     rows = ask(FUNNEL, FunnelQuestion(steps), snapshot, UTC_CALENDAR).rows
 
-    assert [(row.count, row.dropped_count) for row in rows] == [(3, 0), (1, 2), (2, 1)]
+    assert [(row.subject_count, row.dropped_count) for row in rows] == [(3, 0), (1, 2), (2, 1)]
     assert [row.step_conversion_rate for row in rows] == [None, 1 / 3, 2 / 3]
     assert rows[2].average_time_from_previous_s == 25  # ten seconds after the trial, forty after the reach
 
@@ -214,9 +214,9 @@ def test_a_first_time_step_is_taken_by_one_event_of_all_time() -> None:
     full = (EventMatch("pay", (PropertyFilter("plan", "eq", "full"),)),)
 
     assert counts(FunnelQuestion((FunnelStep(full),), period=week), snapshot) == [2]
-    assert counts(FunnelQuestion((FunnelStep(full, first_time="matching"),), period=week), snapshot) == [2]
-    assert counts(FunnelQuestion((FunnelStep(full, first_time="ever"),), period=week), snapshot) == [1]
-    again = (FunnelStep(full, first_time="matching"), FunnelStep(full, first_time="matching"))
+    assert counts(FunnelQuestion((FunnelStep(full, occurrence="first_time"),), period=week), snapshot) == [2]
+    assert counts(FunnelQuestion((FunnelStep(full, occurrence="first_ever"),), period=week), snapshot) == [1]
+    again = (FunnelStep(full, occurrence="first_time"), FunnelStep(full, occurrence="first_time"))
     assert counts(FunnelQuestion(again, period=week), snapshot) == [2, 0]
 
 
@@ -235,7 +235,7 @@ def test_a_property_held_constant_may_be_called_otherwise_by_a_step() -> None:
 
     rows = ask(FUNNEL, question, world(order), UTC_CALENDAR).rows
 
-    assert [row.count for row in rows] == [2, 1]  # without a value nothing can be equal: Cid is in no path
+    assert [row.subject_count for row in rows] == [2, 1]  # without a value nothing can be equal: Cid is in no path
     assert rows[1].average_time_from_previous_s == 2
 
 
@@ -387,7 +387,7 @@ def test_the_time_to_convert_is_a_histogram_with_mean_and_median() -> None:
 
     rows = ask(TIME_TO_CONVERT, question, snapshot, UTC_CALENDAR).rows
 
-    assert [(row.bin_start_s, row.bin_end_s, row.count) for row in rows] == [
+    assert [(row.bin_start_s, row.bin_end_s, row.subject_count) for row in rows] == [
         (60, 300, 3),
         (300, 540, 0),
         (540, 780, 1),
@@ -410,7 +410,7 @@ def test_the_printed_sql_and_the_frame_are_the_answers_rows() -> None:
     assert statement.sql == rows_sql(FUNNEL, question, scope_of(question, snapshot, UTC_CALENDAR))
     assert [FunnelRow(**row) for row in snapshot.query(statement.sql).to_pylist()] == list(answer.rows)
     frame = ask_frame(FUNNEL, question, snapshot, UTC_CALENDAR)
-    assert frame.filter(pl.col("breakdown").is_null())["count"].to_list() == [1, 1]
+    assert frame.filter(pl.col("breakdown").is_null())["subject_count"].to_list() == [1, 1]
 
 
 def test_names_and_values_cannot_leave_their_literals() -> None:

@@ -73,7 +73,7 @@ def steps(draw: st.DrawFn, is_optional: bool) -> FunnelStep:
     return FunnelStep(
         tuple(draw(st.lists(MATCHES, min_size=1, max_size=2, unique=True))),
         optional=is_optional,
-        first_time=draw(st.sampled_from([None, None, None, "matching", "ever"])),
+        occurrence=draw(st.sampled_from(["all", "all", "all", "first_time", "first_ever"])),
     )
 
 
@@ -192,7 +192,7 @@ def assert_funnel_is_right(question: FunnelQuestion, events: list[StoryEvent]) -
     assert people == {
         (key[0], key[1], outcome): count
         for key, row in came.items()
-        for outcome, count in (("converted", row.count), ("dropped", row.dropped_count))
+        for outcome, count in (("converted", row.subject_count), ("dropped", row.dropped_count))
         if count
     }
 
@@ -271,12 +271,12 @@ def test_times_to_convert_are_those_of_the_speaking_attempts(
     rows = ask(TIME_TO_CONVERT, question, snapshot, Calendar(), "missing").rows
 
     expected = times_oracle(question, events, CARRIED)
-    assert sum(row.count for row in rows) == len(expected)
+    assert sum(row.subject_count for row in rows) == len(expected)
     people = people_of_bins(question, snapshot)
     for row in rows:
         inside = {who for who, needed in expected.items() if row.bin_start_s <= needed < row.bin_end_s}
-        assert (row.count, people.get(row.bin_start_s, set())) == (len(inside), inside)
-        figures = (row.subject_count, row.average_s, row.median_s, row.shortest_s, row.longest_s)
+        assert (row.subject_count, people.get(row.bin_start_s, set())) == (len(inside), inside)
+        figures = (row.all_subject_count, row.average_s, row.median_s, row.shortest_s, row.longest_s)
         needed = list(expected.values())
         assert figures == pytest.approx((len(needed), fmean(needed), median(needed), min(needed), max(needed)))
 

@@ -105,4 +105,4 @@ def test_the_funnel_of_the_shop_is_that_of_clickhouse(
 def test_the_ordered_funnel_of_the_shop_counts_the_same(window_s: float, reached: list[int], shop: World) -> None:
     question = FunnelQuestion(tuple(FunnelStep.of(name) for name in ECOM_STEPS), conversion_window_s=window_s)
 
-    assert [row.count for row in ask(FUNNEL, question, shop, Calendar()).rows] == reached
+    assert [row.subject_count for row in ask(FUNNEL, question, shop, Calendar()).rows] == reached

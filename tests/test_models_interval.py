@@ -37,13 +37,13 @@ def questions(draw: st.DrawFn) -> IntervalQuestion:
         first=Step(draw(any_of())),
         second=Step(draw(any_of())),
         pairing=draw(st.sampled_from(("each", "first", "last"))),
-        max_interval_s=draw(st.sampled_from((None, 0, 12 * HOUR, 30 * 24 * HOUR))),
+        max_duration_s=draw(st.sampled_from((None, 0, 12 * HOUR, 30 * 24 * HOUR))),
         hold_constant=PropertyOf(held) if held else None,
         held_by_second=PropertyOf(held_by_second) if held_by_second else None,
         extend_over_end=draw(st.booleans()),
         interval=interval,
         breakdown=breakdown,
-        breakdown_at=draw(st.sampled_from(("first", "second"))) if breakdown else "first",
+        attribution=draw(st.sampled_from(("first", "second"))) if breakdown else "first",
         period=draw(periods(interval)),
         where=draw(wheres()),
         timezone=draw(st.sampled_from(TIMEZONES)),
@@ -81,8 +81,8 @@ def test_every_interval_is_what_pairing_event_by_event_gives(
 
     found = {
         (row.interval_start, row.breakdown if row.breakdown is None else tuple(row.breakdown)): (
-            row.pairs,
-            row.subjects,
+            row.pair_count,
+            row.subject_count,
             row.min_s,
             row.p10_s,
             row.p25_s,
@@ -138,8 +138,8 @@ def school() -> World:
         ({}, [2, 3, 26]),
         ({"pairing": "last"}, [2, 26]),
         ({"pairing": "first"}, [3, 26]),
-        ({"max_interval_s": 26 * HOUR - 1}, [2, 3]),
-        ({"max_interval_s": 26 * HOUR}, [2, 3, 26]),
+        ({"max_duration_s": 26 * HOUR - 1}, [2, 3]),
+        ({"max_duration_s": 26 * HOUR}, [2, 3, 26]),
         ({"hold_constant": PropertyOf("order")}, [3]),
         ({"period": Period(at(0), at(24 * HOUR))}, [2, 3]),
         ({"period": Period(at(0), at(24 * HOUR)), "extend_over_end": True}, [2, 3, 26]),
@@ -151,7 +151,7 @@ def test_from_trial_to_payment(school: World, options: dict[str, Any], hours: li
     [row] = rows(IntervalQuestion(**{"first": TRIAL, "second": PAY, **options}), school)
 
     durations = [hour * HOUR for hour in hours]
-    assert (row.pairs, row.min_s, row.max_s) == (len(hours), durations[0], durations[-1])
+    assert (row.pair_count, row.min_s, row.max_s) == (len(hours), durations[0], durations[-1])
     assert row.average_s == pytest.approx(sum(durations) / len(durations))
     assert row.median_s == quantile(durations, 0.5)
 
@@ -160,10 +160,10 @@ def test_by_the_property_of_the_first_or_the_second_event(school: World) -> None
     question = {"first": TRIAL, "second": PAY, "breakdown": Breakdown.of("channel")}
 
     by_first = rows(IntervalQuestion(**question), school)  # type: ignore[arg-type]  # fields by name
-    by_second = rows(IntervalQuestion(**question, breakdown_at="second"), school)  # type: ignore[arg-type]  # fields by name
+    by_second = rows(IntervalQuestion(**question, attribution="second"), school)  # type: ignore[arg-type]  # fields by name
 
-    assert [(tuple(row.breakdown or ()), row.pairs) for row in by_first] == [(("ads",), 2), (("fair",), 1)]
-    assert [(tuple(row.breakdown or ()), row.pairs) for row in by_second] == [(("app",), 2), (("web",), 1)]
+    assert [(tuple(row.breakdown or ()), row.pair_count) for row in by_first] == [(("ads",), 2), (("fair",), 1)]
+    assert [(tuple(row.breakdown or ()), row.pair_count) for row in by_second] == [(("app",), 2), (("web",), 1)]
 
 
 def test_events_at_the_same_moment_follow_the_order_of_arrival() -> None:
@@ -171,17 +171,17 @@ def test_events_at_the_same_moment_follow_the_order_of_arrival() -> None:
 
     [row] = rows(IntervalQuestion(first=TRIAL, second=PAY), world(together))
 
-    assert (row.pairs, row.max_s) == (1, 0)
+    assert (row.pair_count, row.max_s) == (1, 0)
 
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"max_interval_s": -1}, "0 to 100 years"),
-        ({"max_interval_s": float("nan")}, "0 to 100 years"),
+        ({"max_duration_s": -1}, "0 to 100 years"),
+        ({"max_duration_s": float("nan")}, "0 to 100 years"),
         ({"pairing": "any"}, "choose one of 'each', 'first', 'last'"),
         ({"held_by_second": PropertyOf("order")}, "goes with hold_constant"),
-        ({"breakdown_at": "second"}, "name one in breakdown"),
+        ({"attribution": "second"}, "name one in breakdown"),
         ({"interval": "minute"}, "give the period a start and an end"),
     ],
 )

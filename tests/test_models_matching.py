@@ -71,7 +71,7 @@ def test_a_step_is_taken_by_any_of_its_events() -> None:
 
     [row] = ask(FUNNEL, FunnelQuestion((step,)), snapshot, Calendar()).rows
 
-    assert (row.step_name, row.count) == ("call or visit", 2)
+    assert (row.step_name, row.subject_count) == ("call or visit", 2)
 
 
 def test_an_unknown_property_is_named_with_those_close_to_it() -> None:

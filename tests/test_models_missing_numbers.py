@@ -13,7 +13,7 @@ from models.funnel import FunnelNumber, FunnelQuestion, FunnelStep
 from models.kinds import kind_of
 from models.lifecycle import LifecycleNumber, LifecycleQuestion
 from models.matching import EventMatch
-from models.paths import PathNumber, PathsQuestion
+from models.paths import PathsNumber, PathsQuestion
 from models.questions import Question
 from models.trend import Comparison, Formula, Series, TrendNumber, TrendQuestion
 from tests.worlds import StoryEvent, World, at, world
@@ -60,10 +60,10 @@ def day(number: int) -> datetime:
             TrendNumber(3),
             "is the formula 'paying', and a formula counts nobody itself: ask for the people of a ",
         ),
-        (PathsQuestion(), PathNumber(source="tial"), 'source "tial": did you mean "trial"?'),
+        (PathsQuestion(), PathsNumber(source="tial"), 'source "tial": did you mean "trial"?'),
         (
             PathsQuestion(),
-            PathNumber(part="drop_off", source="trial", target="pay"),
+            PathsNumber(part="drop_off", source="trial", target="pay"),
             'There is no number with target "pay": there are none.',
         ),
     ],
@@ -79,7 +79,7 @@ def test_a_number_that_is_not_in_the_answer_is_refused(
 
 def test_a_number_in_an_empty_answer_is_refused(school: World) -> None:
     with pytest.raises(QuestionError, match='There is no number with source "trial": the answer has no rows'):
-        people_of(school, PathsQuestion(period=Period(day(10), day(11))), PathNumber(source="trial"))
+        people_of(school, PathsQuestion(period=Period(day(10), day(11))), PathsNumber(source="trial"))
 
 
 @pytest.mark.parametrize(

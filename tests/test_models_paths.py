@@ -15,7 +15,7 @@ from models.calendar import Calendar, Period
 from models.errors import QuestionError
 from models.filters import PropertyFilter, PropertyOf
 from models.matching import EventMatch
-from models.paths import KIND, NodeLabel, PathNumber, PathRow, PathsQuestion
+from models.paths import KIND, NodeLabel, PathsNumber, PathsQuestion, PathsRow
 from models.sessionizing import SessionCut
 from tests.examples import examples
 from tests.paths_oracle import path_rows
@@ -25,7 +25,7 @@ UTC_DAYS = Calendar()
 VISIT_PAGES = NodeLabel.of("url", event="visit")
 
 
-def rows_of(question: PathsQuestion, snapshot: World, calendar: Calendar = UTC_DAYS) -> list[PathRow]:
+def rows_of(question: PathsQuestion, snapshot: World, calendar: Calendar = UTC_DAYS) -> list[PathsRow]:
     """The rows, their groups as tuples."""
     rows = ask(KIND, question, snapshot, calendar, "missing").rows
     return [replace(row, breakdown=None if row.breakdown is None else tuple(row.breakdown)) for row in rows]
@@ -117,8 +117,8 @@ def test_the_largest_edges_keep_their_names_and_the_others_are_the_rest_of_their
 
 def test_the_people_behind_an_edge_are_named(school: World) -> None:
     question = PathsQuestion(labels=(VISIT_PAGES,))
-    on_edge = ask_people(KIND, question, PathNumber("edge", 1, "/price", "sign"), school, UTC_DAYS)
-    dropped = ask_people(KIND, question, PathNumber("drop_off", source="/price"), school, UTC_DAYS)
+    on_edge = ask_people(KIND, question, PathsNumber("edge", 1, "/price", "sign"), school, UTC_DAYS)
+    dropped = ask_people(KIND, question, PathsNumber("drop_off", source="/price"), school, UTC_DAYS)
 
     assert on_edge.subjects == dropped.subjects == (str(person_id("bob")),)
 
@@ -203,7 +203,7 @@ def questions(draw: st.DrawFn) -> PathsQuestion:
     )
 
 
-def ordered(rows: Sequence[PathRow]) -> list[PathRow]:
+def ordered(rows: Sequence[PathsRow]) -> list[PathsRow]:
     """In a fixed order, times to a microsecond."""
     rounded = [replace(row, average_s=None if row.average_s is None else round(row.average_s, 6)) for row in rows]
     return sorted(rounded, key=repr)
@@ -224,5 +224,5 @@ def test_the_people_are_as_many_as_every_number(events: list[StoryEvent], questi
     snapshot = world(events)
     for row in rows_of(question, snapshot):
         group: Any = "other" if row.breakdown is None else row.breakdown
-        of = PathNumber(row.part, row.step_index, row.source, row.target, group)
+        of = PathsNumber(row.part, row.step_index, row.source, row.target, group)
         assert ask_people(KIND, question, of, snapshot, UTC_DAYS, absent="missing").count == row.subject_count

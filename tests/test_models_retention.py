@@ -79,7 +79,7 @@ def test_a_cohort_returns_in_exactly_the_nth_day_after() -> None:
             retention_rate=count / size if size else None,
             churned_count=size - count,
             churn_rate=(size - count) / size if size else None,
-            mean_retention_rate=mean,
+            average_retention_rate=mean,
             value=None,
             is_finished=is_finished,
         )

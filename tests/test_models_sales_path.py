@@ -89,7 +89,7 @@ def test_entries_after_the_window_do_not_count_and_its_last_instant_does() -> No
         ]
     )
 
-    answer = walked(SalesPathQuestion(stages, window_s=60), snapshot)
+    answer = walked(SalesPathQuestion(stages, conversion_window_s=60), snapshot)
 
     assert [stage.reached for stage in answer.rows] == [2, 1]
 
@@ -122,7 +122,7 @@ def test_stage_entries_list_who_entered_what_and_when() -> None:
 
 def test_the_printed_sql_gives_the_answers_numbers() -> None:
     snapshot = world(PROCUREMENT)
-    question = SalesPathQuestion(REACH_SIGN_PROJECT_PAY, by="account", window_s=200)
+    question = SalesPathQuestion(REACH_SIGN_PROJECT_PAY, by="account", conversion_window_s=200)
 
     answer = walked(question, snapshot)
 
@@ -141,7 +141,7 @@ def test_a_question_says_what_is_wrong_with_it() -> None:
     with pytest.raises(QuestionError, match="share a name"):
         SalesPathQuestion((stage, stage))
     with pytest.raises(QuestionError, match="more than 0"):
-        SalesPathQuestion((stage,), window_s=-1)
+        SalesPathQuestion((stage,), conversion_window_s=-1)
     with pytest.raises(QuestionError, match="needs a name"):
         Stage.of("", "met")
 
@@ -176,14 +176,14 @@ STAGES = st.lists(
 @given(
     events=EVENTS,
     stages=STAGES,
-    window_s=st.sampled_from([None, 4, 10]),
+    conversion_window_s=st.sampled_from([None, 4, 10]),
     period=st.sampled_from([Period(), Period(at(3), at(18))]),
     by=st.sampled_from(["person", "account"]),
 )
 def test_random_stories_agree_with_the_oracle(
-    events: list[StoryEvent], stages: tuple[Stage, ...], window_s: float | None, period: Period, by: Any
+    events: list[StoryEvent], stages: tuple[Stage, ...], conversion_window_s: float | None, period: Period, by: Any
 ) -> None:
-    question = SalesPathQuestion(stages=stages, period=period, window_s=window_s, by=by)
+    question = SalesPathQuestion(stages=stages, period=period, conversion_window_s=conversion_window_s, by=by)
 
     snapshot = world(events, [EventProperty("amount", "number")])
 
@@ -215,5 +215,5 @@ def test_orderly_walks_reach_what_the_ordered_funnel_counts(walks: list[list[int
     stages = walked(path, snapshot).rows
     steps = ask(FUNNEL, funnel, snapshot, UTC_CALENDAR, "missing").rows
 
-    assert [stage.reached for stage in stages] == [step.count for step in steps]
+    assert [stage.reached for stage in stages] == [step.subject_count for step in steps]
     assert [stage.entered for stage in stages] == [stage.reached for stage in stages]

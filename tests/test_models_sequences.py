@@ -12,7 +12,7 @@ from models.errors import QuestionError
 from models.filters import PropertyFilter
 from models.matching import Step
 from models.paths import KIND as PATHS
-from models.paths import PathNumber, PathsQuestion
+from models.paths import PathsNumber, PathsQuestion
 from models.questions import Question, QuestionKind
 from models.sequences import (
     KINDS,
@@ -273,6 +273,6 @@ def test_who_reaches_the_second_level_has_a_path_between_the_two() -> None:
     between = PathsQuestion(start="visit", end="pay", session=SessionCut(gap_s=None))
 
     reached = ask_people(WINDOW_FUNNEL, funnel, WindowFunnelNumber(2), snapshot, UTC_DAYS)
-    walked = ask_people(PATHS, between, PathNumber("node", 1, "visit"), snapshot, UTC_DAYS)
+    walked = ask_people(PATHS, between, PathsNumber("node", 1, "visit"), snapshot, UTC_DAYS)
     assert reached.subjects == walked.subjects
     assert reached.count > 10

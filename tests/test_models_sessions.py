@@ -15,7 +15,7 @@ from models.calendar import Calendar
 from models.errors import QuestionError
 from models.matching import EventMatch
 from models.sessionizing import SessionCut
-from models.sessions import KIND, SessionNumber, SessionRow, SessionsQuestion
+from models.sessions import KIND, SessionsNumber, SessionsQuestion, SessionsRow
 from tests.examples import examples
 from tests.sessions_oracle import session_rows
 from tests.test_models_paths import CUTS, PERIODS, story
@@ -25,7 +25,7 @@ UTC_DAYS = Calendar()
 BY_EVENT = Breakdown((BreakdownProperty("event_name", of="field"),))
 
 
-def rows_of(question: SessionsQuestion, snapshot: World) -> list[SessionRow]:
+def rows_of(question: SessionsQuestion, snapshot: World) -> list[SessionsRow]:
     """The rows, their groups as tuples."""
     rows = ask(KIND, question, snapshot, UTC_DAYS, "missing").rows
     return [replace(row, breakdown=None if row.breakdown is None else tuple(row.breakdown)) for row in rows]
@@ -48,7 +48,7 @@ def classroom() -> World:
 
 def test_half_an_hour_of_silence_ends_a_session(classroom: World) -> None:
     assert rows_of(SessionsQuestion(), classroom) == [
-        SessionRow(
+        SessionsRow(
             breakdown=(),
             interval_start=None,
             session_count=3,
@@ -90,7 +90,7 @@ def test_midnight_is_that_of_the_question(classroom: World) -> None:
 
 
 def test_the_exit_event_splits_sessions_by_how_they_end(classroom: World) -> None:
-    entries, exits = SessionsQuestion(breakdown=BY_EVENT), SessionsQuestion(breakdown=BY_EVENT, breakdown_at="exit")
+    entries, exits = SessionsQuestion(breakdown=BY_EVENT), SessionsQuestion(breakdown=BY_EVENT, attribution="exit")
 
     assert {row.breakdown: row.session_count for row in rows_of(entries, classroom)} == {("open",): 3}
     assert {row.breakdown: row.session_count for row in rows_of(exits, classroom)} == {
@@ -107,14 +107,14 @@ def test_only_included_events_make_a_session(classroom: World) -> None:
 
 
 def test_who_bounced_is_named(classroom: World) -> None:
-    people = ask_people(KIND, SessionsQuestion(), SessionNumber(is_bounce=True), classroom, UTC_DAYS)
+    people = ask_people(KIND, SessionsQuestion(), SessionsNumber(is_bounce=True), classroom, UTC_DAYS)
 
     assert people.subjects == (str(person_id("ann")),)
 
 
 def test_a_wrong_question_says_how_to_ask_it() -> None:
     with pytest.raises(QuestionError, match="name the properties in breakdown"):
-        SessionsQuestion(breakdown_at="exit")
+        SessionsQuestion(attribution="exit")
 
 
 QUESTIONS = st.builds(
@@ -125,11 +125,11 @@ QUESTIONS = st.builds(
     session=CUTS,
     interval=st.sampled_from([None, "hour", "day", "week"]),
     breakdown=st.sampled_from([Breakdown.of("url"), BY_EVENT, Breakdown((*BY_EVENT.by,), limit=1)]),
-    breakdown_at=st.sampled_from(["entry", "exit"]),
+    attribution=st.sampled_from(["entry", "exit"]),
 )
 
 
-def ordered(rows: Sequence[SessionRow]) -> list[tuple[object, ...]]:
+def ordered(rows: Sequence[SessionsRow]) -> list[tuple[object, ...]]:
     """In a fixed order, measures to a millionth."""
     rounded = [tuple(round(each, 6) if isinstance(each, float) else each for each in astuple(row)) for row in rows]
     return sorted(rounded, key=repr)
@@ -148,5 +148,5 @@ def test_the_people_are_as_many_as_every_number(events: list[StoryEvent], questi
     for row in rows_of(question, snapshot):
         group: Any = "other" if row.breakdown is None else row.breakdown
         for is_bounce, count in ((None, row.subject_count), (True, row.bounced_subject_count)):
-            of = SessionNumber(row.interval_start, is_bounce, group)
+            of = SessionsNumber(row.interval_start, is_bounce, group)
             assert ask_people(KIND, question, of, snapshot, UTC_DAYS, absent="missing").count == count

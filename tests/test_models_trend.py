@@ -67,7 +67,7 @@ def series(draw: st.DrawFn, measures: tuple[Measure, ...]) -> Series:
         property=AMOUNT if measure in OF_PROPERTY else None,
         percentile=draw(st.sampled_from((0, 90, 33.3))) if measure == "percentile" else None,
         occurrence=draw(
-            st.sampled_from(("all", "all", "first_ever", "last_ever", "first_in_period", "last_in_period"))
+            st.sampled_from(("all", "all", "first_time", "last_time", "first_in_period", "last_in_period"))
         ),
     )
 
@@ -161,7 +161,7 @@ def school() -> World:
         (Series((EventMatch("pay"), EventMatch("visit")), measure="subjects"), [1, 1, 1, 0, 1]),
         (Series((EventMatch("pay"),), measure="sum", property=AMOUNT), [50, 70, 0, 0, 30]),
         (Series((EventMatch("pay"),), measure="average", property=AMOUNT), [50, 70, None, None, 30]),
-        (Series((EventMatch("pay"),), measure="subjects", occurrence="first_ever"), [1, 0, 0, 0, 1]),
+        (Series((EventMatch("pay"),), measure="subjects", occurrence="first_time"), [1, 0, 0, 0, 1]),
         (Series((EventMatch("pay"),), measure="subjects", occurrence="last_in_period"), [0, 1, 0, 0, 1]),
     ],
 )

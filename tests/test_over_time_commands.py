@@ -82,9 +82,9 @@ def test_how_long_it_takes(house: House) -> None:
     [again] = rows(house, "interval", "pay")
     [quick] = rows(house, "interval", "trial", "pay", "--within", "1h")
 
-    assert (paid["pairs"], paid["median_s"]) == (1, 26 * 3600)
-    assert (again["pairs"], again["median_s"]) == (1, 22 * 3600)
-    assert (quick["pairs"], quick["median_s"]) == (0, None)
+    assert (paid["pair_count"], paid["median_s"]) == (1, 26 * 3600)
+    assert (again["pair_count"], again["median_s"]) == (1, 22 * 3600)
+    assert (quick["pair_count"], quick["median_s"]) == (0, None)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_each_example_of_an_interval(options: str, hours: str, median: str) -> N
     [row] = asked("interval", SIDES | said(options))
 
     durations = [float(hour) * 3600 for hour in hours.split(", ")]
-    assert (row.pairs, row.min_s, row.max_s) == (len(durations), durations[0], durations[-1])
+    assert (row.pair_count, row.min_s, row.max_s) == (len(durations), durations[0], durations[-1])
     assert row.median_s == quantile(durations, 0.5) == float(median) * 3600
     assert row.p90_s == pytest.approx(quantile(durations, 0.9))
 

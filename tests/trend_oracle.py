@@ -101,7 +101,7 @@ class TrendOracle:
     def _counted(self, series: Series, period: Period) -> list[StoryEvent]:
         """The events of a series in the period that its measure sees."""
         events = [e for e in self._meant(series) if series.property is None or self._read(series, e) is not None]
-        if series.occurrence.endswith("_ever"):
+        if series.occurrence.endswith("_time"):
             events = self._one_each(series, events)
         events = [event for event in events if is_inside(event.at, period, self.calendar)]
         return self._one_each(series, events) if series.occurrence.endswith("_in_period") else events

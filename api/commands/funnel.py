@@ -42,7 +42,7 @@ def funnel(
     trend: Annotated[
         Interval | None, typer.Option("--trend", help="How many convert, by the interval in which they began.")
     ] = None,
-    times: Annotated[bool, typer.Option("--times", help="How long they need: mean, median and histogram.")] = False,
+    times: Annotated[bool, typer.Option("--times", help="How long they need: average, median and histogram.")] = False,
     from_step: Annotated[int, typer.Option("--from-step", help="With --trend and --times: measured from here.")] = 1,
     to_step: Annotated[
         int | None, typer.Option("--to-step", help="With --trend and --times: measured to here; the last by default.")

@@ -76,6 +76,6 @@ def interval_between(
         "first": {"any_of": any_of([first])},
         "second": {"any_of": any_of([second or first])},
         "pairing": pairing,
-        "max_interval_s": parse_duration(within, "a longest interval") if within else None,
+        "max_duration_s": parse_duration(within, "a longest interval") if within else None,
         "interval": interval_or_none(interval),
     }

@@ -65,7 +65,7 @@ def sessions(
     return {
         "any_of": any_of(events),
         "interval": interval_or_none(interval),
-        "breakdown_at": "exit" if at_exit else "entry",
+        "attribution": "exit" if at_exit else "entry",
         "session": _session(gap, split_by_day),
     }
 

@@ -40,4 +40,4 @@ def sales_path(
     ] = None,
 ) -> Fields:
     """How far persons or accounts came along the stages of the sales path."""
-    return {"window_s": parse_duration(window, "a window") if window else None}
+    return {"conversion_window_s": parse_duration(window, "a window") if window else None}

@@ -147,7 +147,7 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
         for step in steps:
             table.add_row(
                 plain_text(f"{step['step_index']}. {step['step_name']}"),
-                f"{step['count']:,}",
+                f"{step['subject_count']:,}",
                 share_text(step["conversion_rate"]),
                 share_text(step["step_conversion_rate"]),
                 duration_text(step["median_time_from_previous_s"]),

@@ -1,4 +1,4 @@
-"""Time to convert: how long subjects need from one step of a funnel to another, as mean, median and histogram."""
+"""Time to convert: how long subjects need from one step of a funnel to another, as average, median and histogram."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
@@ -42,16 +42,16 @@ class TimeToConvertQuestion(FunnelDefinition):
 
 @dataclass(frozen=True)
 class TimeToConvertRow:
-    """One bin of one group: `count` subjects needed at least `bin_start_s` seconds and less than `bin_end_s`.
+    """One bin of one group: `subject_count` needed at least `bin_start_s` seconds and less than `bin_end_s`.
 
-    The other figures are the group's, the same in each of its bins; times are in seconds.
+    `all_subject_count` and the times are the group's, the same in each of its bins; times are in seconds.
     """
 
     breakdown: tuple[str, ...] | None
     bin_start_s: int
     bin_end_s: int
-    count: int
     subject_count: int
+    all_subject_count: int
     average_s: float
     median_s: float
     shortest_s: float
@@ -79,7 +79,7 @@ select
 from (
     select
         breakdown,
-        count(*) as subject_count,
+        count(*) as all_subject_count,
         $bins as bin_count,
         cast(floor(min(time_us) / 1000000) as bigint) as lowest_s,
         min(time_us) as shortest_us,
@@ -113,8 +113,8 @@ select
     bins.breakdown,
     bins.bin_start_s,
     bins.bin_start_s + bins.width_s as bin_end_s,
-    count(binned.subject_id) as count,
-    bins.subject_count,
+    count(binned.subject_id) as subject_count,
+    bins.all_subject_count,
     bins.average_s,
     bins.median_s,
     bins.shortest_us / 1000000 as shortest_s,
@@ -126,12 +126,12 @@ group by
     bins.breakdown,
     bins.bin_start_s,
     bins.width_s,
-    bins.subject_count,
+    bins.all_subject_count,
     bins.average_s,
     bins.median_s,
     bins.shortest_us,
     bins.longest_us
-order by bins.breakdown is null, bins.subject_count desc, bins.breakdown, bins.bin_start_s
+order by bins.breakdown is null, bins.all_subject_count desc, bins.breakdown, bins.bin_start_s
 """
 
 
@@ -157,7 +157,7 @@ def build_time_to_convert(question: TimeToConvertQuestion, scope: Scope) -> Stat
 
 TIME_TO_CONVERT = QuestionKind(
     name="time-to-convert",
-    summary="How long subjects need from one step of a funnel to another: mean, median and histogram.",
+    summary="How long subjects need from one step of a funnel to another: average, median and histogram.",
     question=TimeToConvertQuestion,
     row=TimeToConvertRow,
     number=TimeToConvertNumber,

@@ -11,7 +11,7 @@ from models.parts import Part
 from models.questions import Question
 
 Order = Literal["ordered", "strict", "unordered"]
-FirstTime = Literal["matching", "ever"]
+StepOccurrence = Literal["all", "first_time", "first_ever"]
 Attribution = Literal["first_touch", "last_touch", "all_events", "step"]
 
 DAY_S = 24 * 60 * 60
@@ -23,19 +23,20 @@ MAX_WINDOW_S = 100 * 366 * DAY_S
 class FunnelStep(Step):
     """A step of a funnel: an event that matches any of the alternatives takes it.
 
-    An `optional` step may be skipped. With `first_time` only one event of each person can take it: "matching", the
-    first ever that matches with its filters, or "ever", the first ever of its name, which must then pass the filters.
-    `held` names this step's property where the funnel holds one constant and the step calls it otherwise.
+    An `optional` step may be skipped. `occurrence` says which events of each person can take it: "all", only its
+    "first_time" (the first of all time that matches with its filters), or only its "first_ever" (the first of all time
+    of that name, which must then pass the filters). `held` names this step's property where the funnel holds one
+    constant and the step calls it otherwise.
     """
 
     _: KW_ONLY
     optional: bool = False
-    first_time: FirstTime | None = None
+    occurrence: StepOccurrence = "all"
     held: PropertyOf | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_choice("first_time", self.first_time, (None, *get_args(FirstTime)))
+        require_choice("occurrence", self.occurrence, get_args(StepOccurrence))
 
     @property
     def event_names(self) -> set[str | None]:

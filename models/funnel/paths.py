@@ -25,7 +25,7 @@ def path_ctes(layout: Layout, scope: Scope) -> dict[str, exp.Query]:
     first_events = {
         f"first_events_{index}": _first_events(step, first_columns)
         for index, step in enumerate(definition.steps, start=1)
-        if step.first_time
+        if step.occurrence != "all"
     }
     takes_step = [_takes_step(index, step, seen.columns) for index, step in enumerate(definition.steps, start=1)]
     excludes = [matches_any(exclusion.any_of, seen.columns) for exclusion in definition.exclusions]
@@ -66,7 +66,7 @@ def latest_start(layout: Layout, scope: Scope) -> datetime | None:
 
 def _takes_step(index: int, step: FunnelStep, columns: Columns) -> exp.Expr:
     matched = matches_any(step.any_of, columns)
-    if step.first_time is None:
+    if step.occurrence == "all":
         return matched
     first = f"events.event_id in (select event_id from first_events_{index})"
     return fragment(f"$matched and {first}", matched=exp.paren(matched))
@@ -75,7 +75,7 @@ def _takes_step(index: int, step: FunnelStep, columns: Columns) -> exp.Expr:
 def _first_events(step: FunnelStep, columns: Columns) -> exp.Select:
     """Each person's first event of all time that the step asks for, whoever the question counts."""
     by_name = tuple(EventMatch(match.event) for match in step.any_of)
-    wanted = matches_any(step.any_of if step.first_time == "matching" else by_name, columns)
+    wanted = matches_any(step.any_of if step.occurrence == "first_time" else by_name, columns)
     earliest = "arg_min(events.event_id, row(events.event_at, events.log_order))"
     query = select(f"select {earliest} as event_id from events group by events.person_id")
     return columns.join(query.where(wanted, copy=False))

@@ -22,7 +22,7 @@ class FunnelQuestion(FunnelDefinition):
 
 @dataclass(frozen=True)
 class FunnelRow:
-    """One step of one group: `count` subjects took it.
+    """One step of one group: `subject_count` took it.
 
     `dropped_count` took the step before it (the last one that is not optional) and not this one. Rates are 0..1, over
     the first step and over that step before; null where nobody could have converted. The times are seconds since the
@@ -32,7 +32,7 @@ class FunnelRow:
     breakdown: tuple[str, ...] | None
     step_index: int
     step_name: str
-    count: int
+    subject_count: int
     dropped_count: int | None
     conversion_rate: float | None
     step_conversion_rate: float | None
@@ -55,7 +55,7 @@ select
     steps.step_index,
     steps.step_name,
     steps.base_step_index,
-    count(*) filter (where outcomes.outcome = 'converted') as count,
+    count(*) filter (where outcomes.outcome = 'converted') as subject_count,
     median(outcomes.from_previous_us) / 1000000 as median_time_from_previous_s,
     avg(outcomes.from_previous_us) / 1000000 as average_time_from_previous_s
 from groups
@@ -70,10 +70,10 @@ select
     step.breakdown,
     step.step_index,
     step.step_name,
-    step.count,
-    coalesce(dropped.count, 0) as dropped_count,
-    step.count / nullif(entry.count, 0) as conversion_rate,
-    step.count / nullif(base.count, 0) as step_conversion_rate,
+    step.subject_count,
+    coalesce(dropped.subject_count, 0) as dropped_count,
+    step.subject_count / nullif(entry.subject_count, 0) as conversion_rate,
+    step.subject_count / nullif(base.subject_count, 0) as step_conversion_rate,
     step.median_time_from_previous_s,
     step.average_time_from_previous_s
 from step_totals as step
@@ -82,13 +82,13 @@ inner join step_totals as entry
 left join step_totals as base
     on step.breakdown is not distinct from base.breakdown and step.base_step_index = base.step_index
 left join (
-    select breakdown, step_index, count(*) as count
+    select breakdown, step_index, count(*) as subject_count
     from outcomes
     where outcome = 'dropped'
     group by breakdown, step_index
 ) as dropped
     on step.breakdown is not distinct from dropped.breakdown and step.step_index = dropped.step_index
-order by step.breakdown is null, entry.count desc, step.breakdown, step.step_index
+order by step.breakdown is null, entry.subject_count desc, step.breakdown, step.step_index
 """
 
 

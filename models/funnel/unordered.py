@@ -83,7 +83,7 @@ def _sets(layout: Layout, group: tuple[int, ...]) -> list[tuple[tuple[int, ...],
     for index in group:
         step = steps[index - 1]
         held = layout.definition.held[index - 1] if layout.definition.held else None
-        alike.setdefault((step.any_of, step.first_time, held, index == at_step), []).append(index)
+        alike.setdefault((step.any_of, step.occurrence, held, index == at_step), []).append(index)
     kinds = list(alike.values())
     if len(kinds) > MAX_SHARING:
         names = ", ".join(sorted({steps[index - 1].label for index in group}))

@@ -15,7 +15,7 @@ from models.questions import Question
 
 Pairing = Literal["each", "first", "last"]
 PairSide = Literal["first", "second"]
-MAX_INTERVAL_S = 100 * 366 * 24 * 60 * 60
+MAX_DURATION_S = 100 * 366 * 24 * 60 * 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,38 +24,38 @@ class IntervalQuestion(Question):
 
     Every first event makes a pair with the next second event of its subject; where both are the same, with its next
     occurrence. Of several first events before the same second one, `pairing` takes "each", only the "first" or only
-    the "last". Pairs of more than `max_interval_s` seconds do not exist. `hold_constant` names a property that both
+    the "last". Pairs of more than `max_duration_s` seconds do not exist. `hold_constant` names a property that both
     events must carry with the same value, as `held_by_second` where the second calls it otherwise. With
     `extend_over_end` the second event may come after the period.
 
     Pairs belong to the `interval` of their first event (null: to the whole period), and to the group of the event that
-    `breakdown_at` names; groups beyond the limit, those with the fewest pairs, are one.
+    `attribution` names; groups beyond the limit, those with the fewest pairs, are one.
     """
 
     first: Step
     second: Step
     pairing: Pairing = "each"
-    max_interval_s: float | None = None
+    max_duration_s: float | None = None
     hold_constant: PropertyOf | None = None
     held_by_second: PropertyOf | None = None
     extend_over_end: bool = False
     interval: Interval | None = None
     breakdown: Breakdown | None = None
-    breakdown_at: PairSide = "first"
+    attribution: PairSide = "first"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_choice("pairing", self.pairing, get_args(Pairing))
-        require_choice("breakdown_at", self.breakdown_at, get_args(PairSide))
+        require_choice("attribution", self.attribution, get_args(PairSide))
         require_intervals(self.interval, self.period)
-        if self.max_interval_s is not None and not 0 <= self.max_interval_s <= MAX_INTERVAL_S:
+        if self.max_duration_s is not None and not 0 <= self.max_duration_s <= MAX_DURATION_S:
             raise QuestionError(
-                f"max_interval_s is {self.max_interval_s}: give seconds, 0 to 100 years, or leave it out."
+                f"max_duration_s is {self.max_duration_s}: give seconds, 0 to 100 years, or leave it out."
             )
         if self.held_by_second is not None and self.hold_constant is None:
             raise QuestionError("held_by_second goes with hold_constant, which names the first event's property.")
-        if self.breakdown is None and self.breakdown_at != "first":
-            raise QuestionError("breakdown_at says whose property a breakdown takes: name one in breakdown.")
+        if self.breakdown is None and self.attribution != "first":
+            raise QuestionError("attribution says whose property a breakdown takes: name one in breakdown.")
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class IntervalRow:
 
     interval_start: datetime | None
     breakdown: tuple[str, ...] | None
-    pairs: int
-    subjects: int
+    pair_count: int
+    subject_count: int
     min_s: float | None
     p10_s: float | None
     p25_s: float | None

@@ -6,7 +6,7 @@ from models.calendar import Period
 from models.conditions import matches_any
 from models.filters import PropertyOf
 from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
-from models.interval.question import MAX_INTERVAL_S, IntervalQuestion, PairSide
+from models.interval.question import MAX_DURATION_S, IntervalQuestion, PairSide
 from models.questions import Scope, SeenEvents, Statement
 from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import fragment, literal, select, union_all
@@ -41,7 +41,7 @@ from placed_pairs
 group by interval_index, breakdown, subject_id
 """
 _PER_SUBJECT_SUMMARIES = """
-select interval_index, breakdown, count(*) as subjects, favg(average_s) as average_per_subject_s
+select interval_index, breakdown, count(*) as subject_count, favg(average_s) as average_per_subject_s
 from subjects_with_pairs
 group by interval_index, breakdown
 """
@@ -49,7 +49,7 @@ _SUMMARIES = """
 select
     interval_index,
     breakdown,
-    count(*) as pairs,
+    count(*) as pair_count,
     min(duration_s) as min_s,
     quantile_cont(duration_s, [0.1, 0.25, 0.5, 0.75, 0.9]) as quantiles_s,
     max(duration_s) as max_s,
@@ -61,8 +61,8 @@ _ROWS = """
 select
     intervals.interval_start,
     $shown as breakdown,
-    coalesce(summaries.pairs, 0) as pairs,
-    coalesce(per_subject.subjects, 0) as subjects,
+    coalesce(summaries.pair_count, 0) as pair_count,
+    coalesce(per_subject.subject_count, 0) as subject_count,
     summaries.min_s,
     summaries.quantiles_s[1] as p10_s,
     summaries.quantiles_s[2] as p25_s,
@@ -72,7 +72,7 @@ select
     summaries.max_s,
     summaries.average_s,
     per_subject.average_per_subject_s,
-    summaries.pairs / per_subject.subjects as pairs_per_subject
+    summaries.pair_count / per_subject.subject_count as pairs_per_subject
 from intervals
 cross join groups
 left join summaries
@@ -122,7 +122,7 @@ def _events(question: IntervalQuestion, seen: SeenEvents, side: PairSide) -> exp
     is_first = side == "first"
     step = question.first if is_first else question.second
     held = question.hold_constant if is_first else question.held_by_second or question.hold_constant
-    is_split_here = question.breakdown_at == side
+    is_split_here = question.attribution == side
     values = {
         "event_at": exp.column("event_at", table="events"),
         "log_order": exp.column("log_order", table="events"),
@@ -142,10 +142,10 @@ def _held(held: PropertyOf | None, seen: SeenEvents) -> exp.Expr:
 
 
 def _pairs(question: IntervalQuestion) -> exp.Select:
-    limit_s = MAX_INTERVAL_S if question.max_interval_s is None else question.max_interval_s
+    limit_s = MAX_DURATION_S if question.max_duration_s is None else question.max_duration_s
     pairs = select(
         _PAIRS,
-        breakdown=exp.column("breakdown" if question.breakdown_at == "first" else "second_breakdown"),
+        breakdown=exp.column("breakdown" if question.attribution == "first" else "second_breakdown"),
         max_us=round(limit_s * 1_000_000),
     )
     if question.pairing == "each":

@@ -110,7 +110,7 @@ class PathsQuestion(Question):
 
 
 @dataclass(frozen=True)
-class PathRow:
+class PathsRow:
     """One part of the paths, at its step (from 1), with the paths and the subjects that have it there.
 
     part "node": `source` stands at the step; "edge": `target` follows it; "drop_off": nothing follows it in its
@@ -128,7 +128,7 @@ class PathRow:
 
 
 @dataclass(frozen=True)
-class PathNumber(Part):
+class PathsNumber(Part):
     """Whose paths: those of a row's subject_count, by its part, step and names."""
 
     part: PathPart = "edge"

@@ -47,8 +47,9 @@ class RetentionQuestion(Question):
     Period n is the n-th interval after the cohort's, or with `windows` "elapsed" the n-th stretch of 1, 24 or 168 hours
     from each subject's own first start event of the table. `periods` is the last n; `brackets` (7, 23) ask for n 1 to 7
     and 8 to 30 instead. A subject returns in a period in which it has at least `min_occurrences` returning events;
-    with `rolling`, in every period up to the last of these. `period_0` says who counts there: everyone of the cohort,
-    those with returning events in it, or those who have them later than their first start event in it.
+    with `rolling` (some say unbounded), in every period up to the last of these. `period_0` says who counts there:
+    everyone of the cohort, those with returning events in it, or those who have them later than their first start event
+    in it.
 
     `attribution` "all_events" asks every group of the breakdown for its own events, so that a subject may be in several
     groups; "start" puts it where its first start event of the interval belongs, whatever comes after.
@@ -107,8 +108,8 @@ class RetentionRow:
 
     Of `cohort_size` subjects `retained_count` returned and `churned_count` did not. Period `period_index` is the n from
     `first_interval` to `last_interval`, which differ in brackets only. `value` is what was asked to be added up. Rates
-    are 0..1 and null where the cohort is empty; `mean_retention_rate` is that of the whole column, its cohorts weighted
-    by their sizes, without those that are not finished. `is_finished` is false where events may still come.
+    are 0..1 and null where the cohort is empty; `average_retention_rate` is that of the whole column, its cohorts
+    weighted by their sizes, without those that are not finished. `is_finished` is false where events may still come.
     """
 
     breakdown: tuple[str, ...] | None
@@ -121,7 +122,7 @@ class RetentionRow:
     retention_rate: float | None
     churned_count: int
     churn_rate: float | None
-    mean_retention_rate: float | None
+    average_retention_rate: float | None
     value: float | None
     is_finished: bool
 

@@ -72,7 +72,7 @@ select
                 partition by cells.breakdown, cells.period_index
             ),
             0
-        ) as mean_retention_rate,
+        ) as average_retention_rate,
     cells.value,
     cells.is_finished
 from cells

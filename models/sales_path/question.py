@@ -17,11 +17,11 @@ CountedSubjects = Literal["reached", "entered", "furthest_here", "skipped", "out
 class SalesPathQuestion(Question):
     """How far subjects came along the stages; without any, along those of the project.
 
-    With `window_s`, an entry more than that many seconds after the subject's earliest entry does not count.
+    With `conversion_window_s`, an entry more than that many seconds after the subject's earliest entry does not count.
     """
 
     stages: tuple[Stage, ...] = ()
-    window_s: float | None = None
+    conversion_window_s: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -30,8 +30,11 @@ class SalesPathQuestion(Question):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise QuestionError(f"Two stages share a name in {names!r}: give each its own.")
-        if self.window_s is not None and not 0 < self.window_s <= MAX_WINDOW_S:
-            raise QuestionError(f"window_s is {self.window_s!r}: give seconds, more than 0, or leave it out for none.")
+        if self.conversion_window_s is not None and not 0 < self.conversion_window_s <= MAX_WINDOW_S:
+            given = self.conversion_window_s
+            raise QuestionError(
+                f"conversion_window_s is {given!r}: give seconds, more than 0, or leave it out for none."
+            )
 
 
 @dataclass(frozen=True)

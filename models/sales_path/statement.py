@@ -139,9 +139,9 @@ def _stage_entries_ctes(question: SalesPathQuestion, scope: Scope) -> dict[str, 
         "stage_events": stage_events,
         "first_entries": _first_entries(len(question.stages)),
     }
-    if question.window_s is None:
+    if question.conversion_window_s is None:
         return ctes | {"stage_entries": union_all(entries)}
-    in_window = select(_ENTRIES_IN_WINDOW, window=question.window_s)
+    in_window = select(_ENTRIES_IN_WINDOW, window=question.conversion_window_s)
     return ctes | {"all_stage_entries": union_all(entries), "stage_entries": in_window}
 
 

@@ -1,16 +1,16 @@
 """Sessions: how many, how long, how deep, and how many were a single event."""
 
 from models.questions import QuestionKind
-from models.sessions.question import SessionNumber, SessionRow, SessionsQuestion
+from models.sessions.question import SessionsNumber, SessionsQuestion, SessionsRow
 from models.sessions.statement import build
 
 KIND = QuestionKind(
     name="sessions",
     summary="Sessions and who had them: depth, duration, bounces, where they begin and end.",
     question=SessionsQuestion,
-    row=SessionRow,
-    number=SessionNumber,
+    row=SessionsRow,
+    number=SessionsNumber,
     build=build,
 )
 
-__all__ = ["KIND", "SessionNumber", "SessionRow", "SessionsQuestion"]
+__all__ = ["KIND", "SessionsNumber", "SessionsQuestion", "SessionsRow"]

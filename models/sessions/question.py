@@ -18,7 +18,7 @@ SessionEvent = Literal["entry", "exit"]
 class SessionsQuestion(Question):
     """Sessions of events that any of `any_of` means (empty: all), cut as `session` says.
 
-    A session belongs to the `interval` in which it begins, and to the group of its first event (`breakdown_at` "entry")
+    A session belongs to the `interval` in which it begins, and to the group of its first event (`attribution` "entry")
     or of its last ("exit"): by the field event_name, these are its entry and its exit event.
     """
 
@@ -27,21 +27,21 @@ class SessionsQuestion(Question):
     any_of: tuple[EventMatch, ...] = ()
     interval: Interval | None = None
     breakdown: Breakdown | None = None
-    breakdown_at: SessionEvent = "entry"
+    attribution: SessionEvent = "entry"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_choice("breakdown_at", self.breakdown_at, get_args(SessionEvent))
+        require_choice("attribution", self.attribution, get_args(SessionEvent))
         if self.interval is not None:
             require_choice("interval", self.interval, get_args(Interval))
-        if self.breakdown is None and self.breakdown_at != "entry":
+        if self.breakdown is None and self.attribution != "entry":
             raise QuestionError(
-                "breakdown_at 'exit' says whose value splits the answer: name the properties in breakdown."
+                "attribution 'exit' says whose value splits the answer: name the properties in breakdown."
             )
 
 
 @dataclass(frozen=True)
-class SessionRow:
+class SessionsRow:
     """The sessions that begin in one interval, of one group; `interval_start` is local, null without an interval.
 
     `events_per_session` is their depth, durations run from the first event to the last, and a session of a single event
@@ -63,7 +63,7 @@ class SessionRow:
 
 
 @dataclass(frozen=True)
-class SessionNumber(Part):
+class SessionsNumber(Part):
     """Those of a row's subject_count; with `is_bounce` true, of its bounced_subject_count."""
 
     interval_start: datetime | None = None

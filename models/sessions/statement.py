@@ -84,4 +84,4 @@ _GROUP_AT = {
 def _group(question: SessionsQuestion) -> exp.Expr:
     if question.breakdown is None:
         return fragment("cast([] as varchar[])")
-    return fragment(_GROUP_AT[question.breakdown_at])
+    return fragment(_GROUP_AT[question.attribution])

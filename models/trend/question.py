@@ -32,7 +32,7 @@ Measure = Literal[
     "sum_per_subject",
     "distinct",
 ]
-Occurrence = Literal["all", "first_ever", "last_ever", "first_in_period", "last_in_period"]
+Occurrence = Literal["all", "first_time", "last_time", "first_in_period", "last_in_period"]
 ShiftUnit = Literal["period", "day", "week", "month", "quarter", "year"]
 
 MAX_SERIES = len(ascii_uppercase)

@@ -158,12 +158,12 @@ class _Trend:
 
     def _series_ctes(self, index: int, series: Series) -> Mapping[str, exp.Query]:
         events, placed = f"series_{index}", f"placed_{index}"
-        is_ever = series.occurrence in ("first_ever", "last_ever")
-        rows = self._series_rows(series, None if is_ever else self.periods)
+        is_of_all_time = series.occurrence in ("first_time", "last_time")
+        rows = self._series_rows(series, None if is_of_all_time else self.periods)
         in_place = select("select subject_id, measured from series_events", {"series_events": events})
         in_place = in_place.select(joined_group(self.question.breakdown), copy=False)
         in_place = in_interval(in_place, exp.column("event_at"), self.question.interval)
-        if is_ever:
+        if is_of_all_time:
             rows = _one_per_subject(rows, series, ["subject_id"])
         elif series.occurrence != "all":
             in_place = _one_per_subject(in_place, series, ["subject_id", "is_compared"])

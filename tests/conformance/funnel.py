@@ -20,6 +20,8 @@ from tests.stories import Json
 
 Group = tuple[str, ...]
 
+OCCURRENCES: dict[str | None, Any] = {None: "all", "matching": "first_time", "ever": "first_ever"}
+
 
 def answer(asked: Asked) -> dict[str, Any]:
     """What the case's report says, for each group where it has a breakdown."""
@@ -46,9 +48,9 @@ def _steps(asked: Asked) -> dict[Group, Json]:
             )
             for row in rows
         }
-        assert [row.count for row in rows] == [len(found) for found in people.values()]
+        assert [row.subject_count for row in rows] == [len(found) for found in people.values()]
         said[group] = {
-            "counts": [row.count for row in rows],
+            "counts": [row.subject_count for row in rows],
             "actors": people,
             "average_seconds": {str(row.step_index - 1): row.average_time_from_previous_s for row in rows},
             "median_seconds": {str(row.step_index - 1): row.median_time_from_previous_s for row in rows},
@@ -77,7 +79,7 @@ def _time_to_convert(asked: Asked) -> dict[Group, Json]:
     query = asked.case.query
     question = TimeToConvertQuestion(**_definition(asked.case), **_measured(query), bins=query.get("bins"))
     rows = asked.ask(TIME_TO_CONVERT, question).rows
-    bins = [[row.bin_start_s, row.count] for row in rows]
+    bins = [[row.bin_start_s, row.subject_count] for row in rows]
     return {(): {"time_to_convert": {"average_seconds": rows[0].average_s if rows else None, "bins": bins}}}
 
 
@@ -102,7 +104,7 @@ def _definition(case: Case) -> dict[str, Any]:
 def _step(neutral: Json, query: Json, place: int) -> FunnelStep:
     may_skip = query.get("order") != "unordered" and place > 0  # nowhere else does it change anything there
     optional = may_skip and neutral.get("optional", False)
-    return FunnelStep(entity(neutral), optional=optional, first_time=neutral.get("first_time"))
+    return FunnelStep(entity(neutral), optional=optional, occurrence=OCCURRENCES[neutral.get("first_time")])
 
 
 def _exclusion(neutral: Json, query: Json) -> Exclusion:
