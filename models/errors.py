@@ -1,7 +1,8 @@
 """What can be wrong with a question.
 
     QuestionError (a ValueError)      the question cannot be answered as asked; the message says how to ask it right
-    `- UnknownPropertyError           it names a property that no event, no person or no account carries
+    |- UnknownPropertyError           it names a property that no event, no person or no account carries
+    `- NoSuchNumber                   somebody wants the people of a number that is not in the answer
 
 All of them are final: asking again without changing the question fails again. Being ValueErrors, they become ordinary
 validation errors where a question is read from JSON.
@@ -15,6 +16,10 @@ _FEW = 3  # names that a hint gives
 
 class QuestionError(ValueError):
     """The question cannot be answered as asked; the message says how to ask it right."""
+
+
+class NoSuchNumber(QuestionError):  # says what there is not, as NoSuchPerson does
+    """Somebody wants the people of a number that is not in the answer."""
 
 
 class UnknownPropertyError(QuestionError):

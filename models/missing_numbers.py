@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from models.errors import QuestionError, close_names
+from models.errors import NoSuchNumber, close_names
 from models.questions import OTHER
 
 _LISTED = 10
@@ -14,17 +14,17 @@ Row = Mapping[str, Any]
 
 
 def require_in_rows(wanted: Row, rows: Sequence[Row]) -> None:
-    """Raise QuestionError, with what there is, unless some row has all the `wanted` columns that rows have."""
+    """Raise NoSuchNumber, with what there is, unless some row has all the `wanted` columns that rows have."""
     asked = {name: value for name, value in wanted.items() if not rows or name in rows[0]}
     if any(_has(row, asked) for row in rows) or not asked:
         return
     if not rows:
-        raise QuestionError(f"There is no number with {_said(asked)}: the answer has no rows.")
+        raise NoSuchNumber(f"There is no number with {_said(asked)}: the answer has no rows.")
     for name, value in asked.items():
         if not any(_has(row, {name: value}) for row in rows):
             there = list(dict.fromkeys(_comparable(row[name]) for row in rows))
-            raise QuestionError(f"There is no number with {_said({name: value})}: {_which(value, there)}")
-    raise QuestionError(f"There is no number with {_said(asked)}: no row of the answer has these together.")
+            raise NoSuchNumber(f"There is no number with {_said({name: value})}: {_which(value, there)}")
+    raise NoSuchNumber(f"There is no number with {_said(asked)}: no row of the answer has these together.")
 
 
 def _has(row: Row, wanted: Row) -> bool:

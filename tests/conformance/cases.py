@@ -18,6 +18,7 @@ from ingest.settings import DecodeSettings
 from models.asking import Answer, People, ask, ask_people
 from models.calendar import Calendar, Period, WeekStart
 from models.conditions import OPPOSITES
+from models.errors import NoSuchNumber
 from models.filters import Filter, FilterGroup, PropertyFilter, PropertyOwner
 from models.matching import EventMatch
 from models.questions import QuestionKind, QuestionT
@@ -81,8 +82,11 @@ class Asked:
         return ask(kind, question, self.snapshot, self.case.calendar, "missing")
 
     def people(self, kind: QuestionKind[QuestionT], question: QuestionT, of: Any) -> list[str]:
-        """The subjects behind a number by the case's own names, in their order."""
-        found: People = ask_people(kind, question, of, self.snapshot, self.case.calendar, absent="missing")
+        """The subjects behind a number by the case's own names, in their order; a number not in the answer has none."""
+        try:
+            found: People = ask_people(kind, question, of, self.snapshot, self.case.calendar, absent="missing")
+        except NoSuchNumber:
+            return []
         assert found.count == len(found.subjects)
         return sorted(self.name(subject) for subject in found.subjects)
 
