@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Where bytecode is not kept, each of the many processes that demo and tests start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-faults fuzz test-sdks test-questions test-peers bench lint lock clean
+.PHONY: demo up test test-faults fuzz test-sdks test-random test-peers bench lint kernel lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -12,7 +12,9 @@ demo: .venv/ready
 up: .venv/ready
 	$(BIN)/onepath up $(ARGS)
 
-test: .venv/ready lint
+# The compiled part of One-ID is made while the types are checked: the first of many processes would else make it again each.
+test: .venv/ready
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint kernel
 	$(BIN)/pytest $(ARGS)
 
 # 200 x kill -9 under load and 200 damaged logs, then disk, connections and clock; the seed is printed. ARGS="--kills 20 --seed 7"
@@ -37,13 +39,15 @@ tests/sdks/node_modules/.ready: tests/sdks/package-lock.json tests/sdks/package.
 	cd tests/sdks && npm ci --ignore-scripts
 	@touch $@
 
-# The questions beside their oracles and beside each other, over 20 times as many random streams, and the cases of other engines.
-# EXAMPLES=100 for more, SEED=7 to repeat a run.
+# All that is random: the questions beside their oracles and each other, One-ID and loading in any order, over 20 times as many
+# streams; then the cases of other engines. EXAMPLES=100 for more, SEED=7 to repeat a run, ARGS=tests/test_agreement.py for a part.
 SEED ?= $(shell date +%s)
 EXAMPLES ?= 20
-test-questions: .venv/ready
+RANDOM_TESTS := tests/test_models_*.py tests/test_agreement*.py tests/test_one_id_*.py tests/test_warehouse_*streams.py \
+	tests/test_warehouse_replay.py tests/test_warehouse_property_history.py tests/test_forgetting_streams.py
+test-random: .venv/ready
 	@echo "seed $(SEED)"
-	ONEPATH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/pytest --hypothesis-seed=$(SEED) tests/test_models_*.py tests/test_agreement*.py $(ARGS)
+	ONEPATH_TEST_EXAMPLES=$(EXAMPLES) $(BIN)/pytest --hypothesis-seed=$(SEED) $(or $(ARGS),$(RANDOM_TESTS))
 	$(BIN)/python -m tests.conformance
 
 # The sequence functions beside ClickHouse's own, in process (500 MB, installed for this only). ONEPATH_PEERS_SEED=7 repeats a run.
@@ -55,6 +59,9 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+kernel: .venv/ready
+	@$(BIN)/python -m tests.kernel
 
 # requirements.lock names versions and hashes but no registry, so it installs from any mirror.
 lock: .venv/ready

@@ -2,13 +2,19 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 FACTOR = int(os.environ.get("ONEPATH_TEST_EXAMPLES", "1"))
-"""The long form (`make test-questions`) multiplies all numbers of examples by this, with a seed that it prints."""
+"""The long form (`make test-random`) multiplies all numbers of examples by this, with a seed that it prints."""
+
+_SHARED = settings(derandomize=FACTOR == 1, database=None, deadline=None, print_blob=True)
 
 
 def examples(short: int) -> settings:
     """Settings of a property test: a third of `short` and the same examples every time, in the short form."""
-    count = short * FACTOR if FACTOR > 1 else max(4, short // 3)
-    return settings(max_examples=count, derandomize=FACTOR == 1, database=None, deadline=None, print_blob=True)
+    return settings(_SHARED, max_examples=short * FACTOR if FACTOR > 1 else max(4, short // 3))
+
+
+def histories(short: int) -> settings:
+    """Settings of a property test whose every example loads warehouses, a second each; what fails stays as found."""
+    return settings(_SHARED, max_examples=short * FACTOR, phases=[Phase.generate])

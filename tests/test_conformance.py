@@ -1,6 +1,6 @@
 """Cases of other engines' test suites pass, through decoder, loader and the public models.
 
-Every sixth case here; `python -m tests.conformance FILE.jsonl ...` asks all of any file of cases, `make test-questions`
+Every sixth case here; `python -m tests.conformance FILE.jsonl ...` asks all of any file of cases, `make test-random`
 all that are given.
 """
 

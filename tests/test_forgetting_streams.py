@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.forgetting import retractions
@@ -18,6 +18,7 @@ from ingest.log.sealing import seal_stream
 from ingest.message import ANONYMOUS_ID, LOGIN_ID
 from ingest.record import Request
 from ingest.settings import DecodeSettings
+from tests.examples import histories
 from tests.forgetting import OWNERS, eraser_of
 from tests.stories import (
     NOON_MS,
@@ -99,7 +100,7 @@ def positions(log: Path) -> list[Any]:
     return [(position, end, entry.received_at_us) for position, end, entry in found]
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, database=None)
+@histories(3)
 @given(REQUESTS, st.integers(0, 5))
 def test_nobody_else_changes(requests: Sequence[tuple[str, list[dict[str, str]]]], which: int) -> None:
     with TemporaryDirectory() as folder:

@@ -98,7 +98,7 @@ def test_who_a_session_is_stands_in_the_list() -> None:
         StoryEvent("bob", "trial", at(9_000)),
     ]
     snapshot, question = world(story), FunnelQuestion(STEPS, by="session")
-    assert [row.count for row in ask(kind_of(question), question, snapshot, CALENDAR).rows] == [3, 1]
+    assert [row.subject_count for row in ask(kind_of(question), question, snapshot, CALENDAR).rows] == [3, 1]
     people = ask_people(kind_of(question), question, FunnelNumber(2), snapshot, CALENDAR)
     assert people.subjects == (f"{person_id('ann')}/1",)
 

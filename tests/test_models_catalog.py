@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.plan.plan import plan_values
@@ -14,6 +14,7 @@ from models.catalog import CatalogAnswer, CatalogQuestion, SeenProperty, SeenSdk
 from models.errors import QuestionError
 from models.plan_check import PlanCheck, check_plan
 from models.plan_draft import draft_plan
+from tests.examples import histories
 from tests.stories import Json, StoryLog, event, load_story, login, native, segment, told
 from warehouse.warehouse import Warehouse
 
@@ -125,7 +126,7 @@ def test_values_without_a_column_are_in_the_catalog(tmp_path: Path) -> None:
     assert property_of(late, "Opened", "b\n").other_types == (SeenType("number", 1),)
 
 
-@settings(max_examples=6, deadline=None)
+@histories(4)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["A", "B"]), st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3))),

@@ -5,11 +5,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 
 from ingest.identity.rules import SET_IDENTITY_RULES
 from ingest.message import Identity
 from ingest.record import Act, Request
+from tests.examples import histories
 from tests.identity_oracle import Pair, Said
 from tests.stories import (
     NOON_US,
@@ -36,7 +37,7 @@ from warehouse.one_id.finding import find_person
 from warehouse.statements import read_statement
 from warehouse.warehouse import Warehouse
 
-SOME = settings(max_examples=4, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SOME = histories(2)
 TABLET, LI, WANG = device("tablet"), login("li"), login("wang")
 CHEN, PHONE = login("chen"), mobile("13900000001")
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.identity.rules import SET_IDENTITY_RULES
 from ingest.message import Identity
 from ingest.record import Act, Request
+from tests.examples import histories
 from tests.identity_oracle import Pair, Said, world_after
 from tests.stories import (
     NOON_US,
@@ -29,7 +30,7 @@ from tests.test_one_id_graph import HISTORIES, PAIRS, RETRACTIONS
 from warehouse.one_id.names import founder_person_id
 from warehouse.warehouse import Warehouse
 
-SOME = settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SOME = histories(2)
 SALT = PROJECT.salt.encode()
 PERSONS = """
 select identity_key, identity_value, incarnation, person_id from identities order by all

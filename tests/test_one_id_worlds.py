@@ -6,10 +6,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.record import Act, Request
+from tests.examples import histories
 from tests.identity_oracle import Pair, Said
 from tests.stories import (
     NOON,
@@ -32,7 +33,7 @@ from warehouse.one_id.moved import what_moved
 from warehouse.one_id.worlds import World
 from warehouse.warehouse import Warehouse
 
-SOME = settings(max_examples=3, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SOME = histories(2)
 # What loads counted (arrivals, rejects, misfits, plan violations) and the log's acts stay the same in any world.
 SHOWN = [view for view in VIEWS if view not in {"arrivals", "rejects", "event_properties", "plan_violations", "acts"}]
 

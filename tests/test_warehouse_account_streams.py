@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.account_acts import ADD_MEMBER, END_MEMBER
@@ -13,6 +13,7 @@ from ingest.message import ANONYMOUS_ID, LOGIN_ID
 from ingest.record import Act, Request
 from tests.account_oracle import Merge, Pair, Told, account_of, periods_of
 from tests.account_stories import day, member, merge, unmerge
+from tests.examples import histories
 from tests.stories import (
     SECOND_US,
     STAGES,
@@ -99,7 +100,7 @@ def entry_of(number: int, what: tuple[Any, Any, Any, Any]) -> tuple[Request | Ac
     return native({**message, "record_type": "group", "properties": properties}), Told(kind, who[0], at, named)
 
 
-@settings(max_examples=5, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+@histories(3)
 @given(STEPS, st.sampled_from([1, 3, 50]), st.lists(st.booleans(), min_size=20, max_size=20))
 def test_accounts_are_what_the_rules_say_however_they_came(
     steps: list[Step], load_max_messages: int, refresh_after: list[bool]

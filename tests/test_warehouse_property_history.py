@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.account_acts import MERGE_ACCOUNTS
 from ingest.record import Act, Request
+from tests.examples import histories
 from tests.property_oracle import PropertyCall, properties_at
 from tests.stories import (
     NOON,
@@ -177,7 +178,7 @@ from property_values
 """
 
 
-@settings(max_examples=4, deadline=None, derandomize=True, database=None)
+@histories(3)
 @given(STORIES)
 def test_random_histories_are_what_a_loop_makes_of_them_at_every_moment(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[bool, Any]]

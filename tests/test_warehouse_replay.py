@@ -7,13 +7,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID
 from ingest.protocols import segment as segment_decoder
 from ingest.record import CutBody, Request
 from ingest.settings import DecodeSettings
+from tests.examples import histories
 from tests.stories import (
     NOON,
     NOON_US,
@@ -216,7 +217,7 @@ POOLS = st.lists(st.tuples(TEMPLATES, st.booleans()), min_size=2, max_size=6)
 GAPS = st.sampled_from([1, 20, 5000])  # seconds; resends within a cluster, which is shorter than the window
 STEPS = st.tuples(GAPS, st.sampled_from(["a", "a", "b"]), st.lists(st.integers(0, 5), min_size=1, max_size=3))
 STREAMS = st.lists(STEPS, min_size=2, max_size=7)
-FEW = settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+FEW = histories(3)
 
 
 def messages_of(pool: list[tuple[Json, bool]]) -> list[Json]:

@@ -5,12 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.message import ANONYMOUS_ID, LOGIN_ID
 from ingest.record import Act, Request
 from ingest.settings import DecodeSettings
+from tests.examples import histories
 from tests.stories import (
     NOON,
     NOON_US,
@@ -37,7 +38,7 @@ from warehouse.load import Loader
 from warehouse.refresh import refresh_marts
 from warehouse.warehouse import Warehouse
 
-FEW = settings(max_examples=5, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+FEW = histories(3)
 MARTS = ("daily_activity", "sales_path_daily", "acquisition_daily")
 
 Step = tuple[int, tuple[str, Any]]  # seconds after the one before; what kind of record, and what is in it
@@ -185,7 +186,7 @@ COPIES = st.lists(
 )
 
 
-@settings(FEW, max_examples=6)
+@FEW
 @given(POOLS, COPIES, st.sampled_from([1, 3, 50]))
 def test_resends_in_two_streams_count_as_in_a_rebuild(
     pool: list[tuple[Json, bool]], copies: list[tuple[int, str, list[int], int]], load_max_messages: int

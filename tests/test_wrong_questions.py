@@ -28,7 +28,7 @@ def filtered(**condition: Any) -> dict[str, Any]:
         (
             "funnel",
             {"steps": ["TrialStarted"]},
-            'steps.0 is "TrialStarted": write an object in braces, with any_of, name, optional, first_time, held',
+            'steps.0 is "TrialStarted": write an object in braces, with any_of, name, optional, occurrence, held',
         ),
         (
             "funnel",

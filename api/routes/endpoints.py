@@ -18,7 +18,7 @@ from api.backlog import Backlog, measure_backlog
 from api.routes.as_of import as_of_parameters
 from api.routes.explaining import explain_errors
 from api.routes.projects import known_project
-from api.routes.question_types import describe_questions
+from api.routes.question_docs import describe_questions
 from api.routes.questions import create_questions
 from api.routes.wrong_paths import explain_wrong_paths
 from api.services.loading import LoadingStatus

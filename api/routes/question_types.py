@@ -1,4 +1,4 @@
-"""The types in which each kind of question travels: read, written and described from the kind's own dataclasses.
+"""The types in which each kind of question travels: read and written by the kind's own dataclasses.
 
 Made when a kind is first asked for: making those of all kinds takes a second, and a command asks one of them.
 """
@@ -8,21 +8,38 @@ from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
+from starlette.convertors import Convertor, register_url_convertor
 
 from api.asking import json_problem
 from api.routes.explaining import explain_errors
 from models.answers import SqlStatement
 from models.errors import QuestionError
-from models.kinds import KINDS
+from models.kinds import KIND_OF
 from models.parts import Part
 from models.questions import QuestionKind
 
 LISTED_PEOPLE = 100
-_REFERENCE = "#/components/schemas/{model}"
+ANY_KIND = "/{kind:kind}"
+"""The path of a question: one route serves all kinds, for a route takes milliseconds to make."""
+
+
+class _KindConvertor(Convertor[str]):
+    """The names of the kinds, and nothing else, as a part of a path."""
+
+    regex = "|".join(KIND_OF)
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("kind", _KindConvertor())
 
 
 @dataclass(frozen=True)
@@ -36,15 +53,6 @@ class KindTypes:
     people_request: TypeAdapter[Any]
     people: TypeAdapter[Any]
     statements: TypeAdapter[Any]
-
-    @property
-    def endpoints(self) -> dict[str, tuple[TypeAdapter[Any], TypeAdapter[Any]]]:
-        """Request and answer, by what follows the name of the kind in the path."""
-        return {
-            "": (self.question, self.answer),
-            "/people": (self.people_request, self.people),
-            "/sql": (self.question, self.statements),
-        }
 
 
 @cache
@@ -99,42 +107,3 @@ def _read(adapter: TypeAdapter[Any], root: type[Any], body: Any) -> Any:
 def write(adapter: TypeAdapter[Any], said: Any) -> Response:
     """An answer by its type, and not checked again: nobody but us made it."""
     return Response(adapter.dump_json(said, warnings=False), media_type="application/json")
-
-
-def describe_questions(app: FastAPI, prefix: str) -> None:
-    """Add what the endpoints of all kinds take and answer to the documentation of `app`, once somebody asks for it."""
-    build = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = build()
-        operations, components = _described()
-        for path, operation in operations.items():
-            schema["paths"][prefix + path]["post"] |= operation
-        schema.setdefault("components", {}).setdefault("schemas", {}).update(components)
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend its schema
-
-
-@cache
-def _described() -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """requestBody and responses by path, and the schemas that they refer to."""
-    endpoints = {f"/{kind.name}{path}": pair for kind in KINDS for path, pair in types_of(kind).endpoints.items()}
-    inputs = [((path, "request"), "validation", request) for path, (request, _) in endpoints.items()]
-    answers = [((path, "answer"), "serialization", answer) for path, (_, answer) in endpoints.items()]
-    schemas, definitions = TypeAdapter.json_schemas([*inputs, *answers], ref_template=_REFERENCE)  # type: ignore[list-item]  # the modes are literals
-    operations = {
-        path: {
-            "requestBody": {"required": True, "content": _json(schemas[(path, "request"), "validation"])},
-            "responses": {
-                "200": {"description": "The answer.", "content": _json(schemas[(path, "answer"), "serialization"])},
-                "422": {"description": "What is wrong with the question, in a sentence."},
-            },
-        }
-        for path in endpoints
-    }
-    return operations, definitions.get("$defs", {})
-
-
-def _json(schema: Any) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
