@@ -53,13 +53,6 @@ def running_server(settings: Settings) -> str | None:
         return None
 
 
-def json_problem(error: ValueError) -> str:
-    """Where a text ends to be JSON, and what should stand there."""
-    if not isinstance(error, json.JSONDecodeError):
-        return str(error)
-    return f"{error.msg[:1].lower()}{error.msg[1:]} at line {error.lineno}, column {error.colno}"
-
-
 def unknown_events(settings: Settings, ask: Ask, names: Sequence[str]) -> list[str]:
     """A sentence for each of `names` that no event has, with the names most like it."""
     if not names:

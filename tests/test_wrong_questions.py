@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from api.json_texts import read_json
 from api.routes.question_types import read_people_request, read_question, types_of
 from models.errors import QuestionError
 from models.kinds import kind_named
@@ -79,6 +80,15 @@ def filtered(**condition: Any) -> dict[str, Any]:
             {"series": [TRIAL | {"measure": "avg"}]},
             "series.0.measure cannot be \"avg\": did you mean 'average'?",
         ),
+        ("retention", {"Interval": "day"}, "there is no field 'Interval': did you mean 'interval'?"),
+        ("retention", {"int": 1, "x[0]": 1}, "there is no field 'int'"),
+        (
+            "retention",
+            {"where": [{"Property": "channel", "value": "ads"}]},
+            "where.0.property is missing; there is no field 'Property' in where.0: did you mean 'property'?",
+        ),
+        ("retention", {"where": [{"FilterGroup": 1}]}, "there is no field 'FilterGroup' in where.0: choose one of"),
+        ("funnel", {"steps": [{"Any_of": []}]}, "no field 'Any_of' in steps.0: did you mean 'any_of'?"),
         ("paths", {"labels": [{"parts": "url"}]}, 'labels.0.parts is "url": write a list in brackets'),
     ],
 )
@@ -98,6 +108,7 @@ def test_a_wrong_question_is_told_what_would_be_right(kind: str, question: Any, 
             {"question": {}, "of": {"stage_indx": 2}},
             "there is no field 'stage_indx': did you mean 'stage_index'?",
         ),
+        ({"question": {}, "of": {"Stage_index": 2}}, "there is no field 'Stage_index': did you mean 'stage_index'?"),
         ({"question": {}, "of": {"stage_index": "two"}}, 'stage_index of the number is "two": write a whole number'),
         ({"question": {"by": "persn"}, "of": {}}, "by cannot be \"persn\": did you mean 'person'?"),
         ({"question": {}, "of": {}, "limt": 5}, "there is no field 'limt': did you mean 'limit'?"),
@@ -108,6 +119,31 @@ def test_a_wrong_number_is_told_what_would_be_right(request_body: Any, sentence:
         read_people_request(types_of(kind_named("sales-path")), request_body)
 
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("[" * 100_000, "brackets within brackets more than 50 deep"),
+        ('{"where":' * 51 + "1" + "}" * 51, "brackets within brackets more than 50 deep"),
+        ('{"periods": 1e999}', "1e999 is no finite number"),
+        ('{"periods": NaN}', "NaN is no finite number"),
+        ('{"min_occurrences": 1' + "0" * 30 + "}", "is more than 9223372036854775807"),
+        (r'{"\ud800": 1}', r"'\ud800' is one half of a character"),
+    ],
+)
+def test_a_body_beyond_what_is_read_is_refused_in_words(body: str, sentence: str) -> None:
+    with pytest.raises(QuestionError) as refused:
+        read_json(body)
+
+    assert sentence in str(refused.value)
+
+
+def test_an_emoji_and_a_long_id_are_read() -> None:
+    assert read_json(r'{"a": "\ud83d\ude00", "b": 9223372036854775807}') == {
+        "a": "\U0001f600",
+        "b": 9223372036854775807,
+    }
 
 
 def test_an_unknown_kind_is_told_the_kinds() -> None:

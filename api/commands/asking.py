@@ -138,13 +138,14 @@ def read_json(what: str, text: str) -> Any:
     """JSON as somebody typed it; raises ApiError that says where it ends to be JSON."""
     import json
 
-    from api.asking import json_problem
+    from api import json_texts
 
     try:
-        return json.loads(text)
-    except ValueError as error:
+        return json_texts.read_json(text)
+    except json.JSONDecodeError as error:
+        problem = json_texts.json_problem(error)
         raise ApiError(
-            f"{what} is no JSON, {json_problem(error)}: write it in single quotes, with names in double quotes"
+            f"{what} is no JSON, {problem}: write it in single quotes, with names in double quotes"
         ) from error
 
 

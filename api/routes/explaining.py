@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
 from typing import Any
 
-from api.routes.expected_fields import fields_at
+from api.routes.expected_fields import Place, fields_at, place_of
 from models.errors import close_names
 
 Error = dict[str, Any]
-Place = tuple[str | int, ...]
 
 _UNEXPECTED = ("unexpected_keyword_argument", "extra_forbidden")
 _LONGEST_INPUT = 60
@@ -37,8 +37,9 @@ def explain_errors(errors: Iterable[Any], root: Any = None) -> str:
     Where a value may be of several types, validation says what is wrong with it as each of them; only the type is kept
     that knows most of the fields that were sent.
     """
-    meant = _of_meant_types(list(errors))
-    places = [_path(error) for error in meant]
+    # The first part of a location only says that it is the body.
+    meant = _of_meant_types([{**error, "place": place_of(root, error["loc"][1:])} for error in errors])
+    places = [_path(error["place"]) for error in meant]
     whole = {place for place in places if any(other[: len(place)] == place != other for other in places)}
     # A list is wrong as a text, too: what is wrong inside it is what matters.
     of_places: dict[Place, list[Error]] = {}
@@ -51,20 +52,20 @@ def explain_errors(errors: Iterable[Any], root: Any = None) -> str:
 
 def _of_meant_types(errors: list[Error]) -> list[Error]:
     not_meant = set[Place]()
-    for place, names in _alternatives(errors).items():
-        tried = [(*place, name) for name in names]
+    for place, types in _alternatives(errors).items():
+        tried = [(*place, each) for each in types]
         not_meant.update(set(tried) - {min(tried, key=lambda each: _misfit(errors, each))})
-    return [error for error in errors if not_meant.isdisjoint(_prefixes(_place(error)))]
+    return [error for error in errors if not_meant.isdisjoint(_prefixes(error["place"]))]
 
 
-def _alternatives(errors: list[Error]) -> dict[Place, list[str]]:
-    """The types that were tried, by the place of the value."""
-    tried: dict[Place, list[str]] = {}
+def _alternatives(errors: list[Error]) -> dict[Place, list[Any]]:
+    """The types with fields that were tried, by the place of the value."""
+    tried: dict[Place, list[Any]] = {}
     for error in errors:
-        place = _place(error)
+        place = error["place"]
         for depth, part in enumerate(place):
-            if _is_class_name(part) and part not in tried.setdefault(place[:depth], []):
-                tried[place[:depth]].append(str(part))
+            if is_dataclass(part) and part not in tried.setdefault(place[:depth], []):
+                tried[place[:depth]].append(part)
     return tried
 
 
@@ -74,15 +75,15 @@ def _prefixes(place: Place) -> Iterable[Place]:
 
 def _misfit(errors: Sequence[Error], place: Place) -> tuple[int, int]:
     """How badly a value fits the type at the end of a place: fields it does not know, then anything else."""
-    own = [error for error in errors if _place(error)[: len(place)] == place]
-    direct = [error for error in own if not any(_is_class_name(part) for part in _place(error)[len(place) :])]
+    own = [error for error in errors if error["place"][: len(place)] == place]
+    direct = [error for error in own if not any(map(is_dataclass, error["place"][len(place) :]))]
     return sum(error["type"] in _UNEXPECTED for error in direct), len(direct)
 
 
 def _sentence(path: Place, errors: Sequence[Error], root: Any) -> str:
     """What is wrong at one place; several errors there are of the types that its value may have."""
     error = errors[0]
-    fields = fields_at(root, _place(error))
+    fields = fields_at(root, error["place"])
     if error["type"] in _UNEXPECTED:
         where = f" in {_name(path[:-1])}" if _shown(path[:-1]) else ""
         return f"there is no field {path[-1]!r}{where}{_which(str(path[-1]), list(fields))}"
@@ -147,21 +148,6 @@ def _text(value: Any) -> str:
     return text if len(text) <= _LONGEST_INPUT else f"{text[:_LONGEST_INPUT]}..."
 
 
-def _path(error: Error) -> Place:
+def _path(place: Place) -> Place:
     """The place without the types that were tried there."""
-    return tuple(part for part in _place(error) if not (_is_class_name(part) or _is_plain_type(part)))
-
-
-def _place(error: Error) -> Place:
-    """Where in the body; the first part only says that it is the body."""
-    return tuple(error["loc"])[1:]
-
-
-def _is_class_name(part: str | int) -> bool:
-    """Fields are written small, types begin with a capital."""
-    return isinstance(part, str) and part[:1].isupper()
-
-
-def _is_plain_type(part: str | int) -> bool:
-    """Types without fields, such as `str` and `tuple[str, ...]`."""
-    return isinstance(part, str) and (part in ("str", "bool", "int", "float") or "[" in part)
+    return tuple(part for part in place if isinstance(part, str | int))

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.convertors import Convertor, register_url_convertor
 
-from api.asking import json_problem
+from api.json_texts import json_problem, read_json
 from api.routes.explaining import explain_errors
 from models.answers import SqlStatement
 from models.errors import QuestionError
@@ -72,13 +72,13 @@ def types_of(kind: QuestionKind[Any]) -> KindTypes:
 
 
 async def _json_body(http: Request) -> Any:
-    """The body as JSON; raises RequestValidationError as every endpoint does."""
+    """The body as JSON; raises RequestValidationError as every endpoint does, and QuestionError."""
     body = await http.body()
     if not body or "json" not in http.headers.get("content-type", ""):
         raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required"}])
     try:
-        return json.loads(body)
-    except ValueError as error:
+        return read_json(body)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         found = {"type": "json_invalid", "loc": ("body",), "msg": json_problem(error)}
         raise RequestValidationError([found]) from error
 
