@@ -12,9 +12,8 @@ from models.sql import fragment, select
 
 GROUPED_EVENTS = "grouped_events"
 
-_SHOWN = "case when breakdown in (select breakdown from kept_groups) then breakdown end"
 _KEPT_GROUPS = """
-select breakdown
+select breakdown as kept_breakdown
 from sized_rows
 group by breakdown
 order by $size desc, breakdown
@@ -25,6 +24,8 @@ limit $limit
 def kept_groups(breakdown: Breakdown | None, rows: exp.Select, size: str = "count(*)") -> dict[str, exp.Query]:
     """The CTE `kept_groups`, the largest by the `size` (SQL) of their `rows`; nothing where all groups are kept.
 
+    `beside_kept_groups` joins to it.
+
     Groups of one size are taken in the order of their values.
     """
     if breakdown is None or breakdown.limit is None:
@@ -33,9 +34,25 @@ def kept_groups(breakdown: Breakdown | None, rows: exp.Select, size: str = "coun
     return {"kept_groups": largest.with_("sized_rows", as_=rows, copy=False)}
 
 
+def beside_kept_groups(query: exp.Select, breakdown: Breakdown | None) -> exp.Select:
+    """`query`, whose one column `breakdown` is the group, with the join that `shown_group` and `joined_group` read."""
+    if not _is_limited(breakdown):
+        return query
+    # Not `breakdown in (select ...)`: DuckDB 2.0 loses rows where such a mark is filtered beside a view's own joins.
+    return query.join("kept_groups", on="breakdown = kept_groups.kept_breakdown", join_type="left", copy=False)
+
+
 def shown_group(breakdown: Breakdown | None) -> exp.Expr:
     """The column `breakdown` as answers have it: null (the rest) for a group that is not among `kept_groups`."""
-    return fragment(_SHOWN) if breakdown and breakdown.limit is not None else exp.column("breakdown")
+    return fragment("kept_groups.kept_breakdown") if _is_limited(breakdown) else exp.column("breakdown")
+
+
+def in_shown_groups(rows: str, breakdown: Breakdown | None) -> exp.Select:
+    """The rows of a CTE under the group that is shown."""
+    query = select(
+        "select grouped.* replace ($shown as breakdown) from grouped", {"grouped": rows}, shown=shown_group(breakdown)
+    )
+    return beside_kept_groups(query, breakdown)
 
 
 def group_key(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
@@ -46,9 +63,12 @@ def group_key(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
 def joined_group(breakdown: Breakdown | None) -> exp.Expr:
     """The column `breakdown` as groups are joined: the rest beyond the limit is the empty list."""
     shown = shown_group(breakdown)
-    is_limited = breakdown is not None and breakdown.limit is not None
-    group = fragment("coalesce($shown, cast([] as varchar[]))", shown=shown) if is_limited else shown
+    group = fragment("coalesce($shown, cast([] as varchar[]))", shown=shown) if _is_limited(breakdown) else shown
     return exp.alias_(group, "breakdown")
+
+
+def _is_limited(breakdown: Breakdown | None) -> bool:
+    return breakdown is not None and breakdown.limit is not None
 
 
 def grouped_events(seen: exp.Select, breakdown: Breakdown | None, sized: str = "true") -> dict[str, exp.Query]:
@@ -60,8 +80,8 @@ def grouped_events(seen: exp.Select, breakdown: Breakdown | None, sized: str = "
     kept = kept_groups(breakdown, sized_rows, size="count(distinct subject_id)")
     if not kept:
         return {GROUPED_EVENTS: seen}
-    shown = select("select * replace ($group) from seen_events", group=joined_group(breakdown))
-    return {"seen_events": seen, **kept, GROUPED_EVENTS: shown}
+    shown = select("select seen_events.* replace ($group) from seen_events", group=joined_group(breakdown))
+    return {"seen_events": seen, **kept, GROUPED_EVENTS: beside_kept_groups(shown, breakdown)}
 
 
 def group_as_shown(breakdown: Breakdown | None, table: str) -> exp.Expr:

@@ -6,7 +6,7 @@ from sqlglot import exp
 
 from models.conditions import matches_any
 from models.distribution.question import OF_TIME, DistributionMeasure, DistributionQuestion, bounds_of
-from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
+from models.groups import all_groups, beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.questions import Scope, SeenEvents, Statement
 from models.slots import INTERVAL_CTES, in_interval, interval_ctes, numbers_of_slots, slot_of, span_of
 from models.sql import fragment, literal, select, union_all
@@ -132,7 +132,7 @@ def _extent(question: DistributionQuestion, seen: SeenEvents) -> exp.Select:
 
 def _placed_events(question: DistributionQuestion) -> exp.Select:
     placed = select("select subject_id, measured from counted_events")
-    placed = placed.select(joined_group(question.breakdown), copy=False)
+    placed = beside_kept_groups(placed, question.breakdown).select(joined_group(question.breakdown), copy=False)
     placed = in_interval(placed, exp.column("event_at"), question.interval)
     unit = OF_TIME.get(question.measure)
     if unit is None:

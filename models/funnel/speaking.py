@@ -12,7 +12,7 @@ from models.funnel.layout import Layout, listed, same, step_column
 from models.funnel.paths import latest_start, path_ctes
 from models.funnel.unordered import unordered_ctes
 from models.funnel.walk import backwards, walk_ctes
-from models.groups import kept_groups, shown_group
+from models.groups import in_shown_groups, kept_groups
 from models.questions import Scope
 from models.sql import select
 
@@ -65,10 +65,8 @@ def shown_ctes(
 
     The largest by the `size` of their `sized_rows` are kept. Who has several groups in the rest counts there once.
     """
-    kept, group = kept_groups(definition.breakdown, sized_rows, size), shown_group(definition.breakdown)
-    shown = select("select * replace ($group as breakdown) from attempts", {"attempts": attempts}, group=group)
-    every = select("select * from attempts", {"attempts": attempts})
-    return {**kept, "shown_attempts": shown if kept else every}
+    kept = kept_groups(definition.breakdown, sized_rows, size)
+    return {**kept, "shown_attempts": in_shown_groups(attempts, definition.breakdown)}
 
 
 def best_of_shown(definition: FunnelDefinition) -> dict[str, exp.Query]:

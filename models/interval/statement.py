@@ -5,7 +5,7 @@ from sqlglot import exp
 from models.calendar import Period
 from models.conditions import matches_any
 from models.filters import PropertyOf
-from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
+from models.groups import all_groups, beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.interval.question import MAX_DURATION_S, IntervalQuestion, PairSide
 from models.questions import Scope, SeenEvents, Statement
 from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
@@ -156,4 +156,5 @@ def _pairs(question: IntervalQuestion) -> exp.Select:
 
 def _placed_pairs(question: IntervalQuestion) -> exp.Select:
     placed = select("select subject_id, duration_s from pairs").select(joined_group(question.breakdown), copy=False)
+    placed = beside_kept_groups(placed, question.breakdown)
     return in_interval(placed, exp.column("event_at"), question.interval)

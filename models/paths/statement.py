@@ -5,7 +5,7 @@ Every path is a numbered session of a subject; row order is never relied on.
 
 from sqlglot import exp
 
-from models.groups import kept_groups, shown_group
+from models.groups import in_shown_groups, kept_groups
 from models.paths.nodes import node_ctes, shown_name
 from models.paths.question import PathsQuestion
 from models.questions import Scope, SeenEvents, Statement
@@ -157,13 +157,16 @@ limit $limit
 
 
 def _counted_steps(question: PathsQuestion) -> exp.Select:
-    is_kept = "(step_index, source, target) in (select (step_index, source, target) from kept_edges)"
-    return select(
-        "select * replace ($group as breakdown), $is_kept as is_kept from steps",
-        group=shown_group(question.breakdown),
-        is_kept=fragment(is_kept if question.edge_limit is not None else "true"),
-    )
+    steps = in_shown_groups("steps", question.breakdown)
+    if question.edge_limit is None:
+        return steps.select("true as is_kept")
+    steps = steps.select("kept_edges.step_index is not null as is_kept")
+    return steps.join("kept_edges", on=_IS_KEPT_EDGE, join_type="left")
 
+
+_IS_KEPT_EDGE = """
+grouped.step_index = kept_edges.step_index and grouped.source = kept_edges.source and grouped.target = kept_edges.target
+"""
 
 _NODES = """
 select subject_id, session_number, 'node' as part, breakdown, step_index, source, cast(null as varchar) as target,

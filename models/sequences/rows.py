@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
+from models.breakdown import Breakdown, group_of_event
 from models.conditions import all_hold, matches_any
-from models.groups import all_groups, group_as_shown, joined_group, kept_groups
+from models.groups import all_groups, beside_kept_groups, group_as_shown, joined_group, kept_groups
 from models.questions import SeenEvents, Statement
 from models.sequences.questions import SequenceQuestion
 from models.sql import any_of, fragment, select
@@ -52,7 +52,7 @@ class SequenceRows:
             **ctes,
             "named_results": self._named_results(),
             **kept_groups(breakdown, named, size="count(distinct subject_id)"),
-            "results": select("select * replace ($group) from named_results", group=joined_group(breakdown)),
+            "results": _in_joined_groups(breakdown),
             "counted_results": counted.from_("results").group_by("breakdown", *results),
         }
         if possible is not None:
@@ -87,6 +87,12 @@ _RESULTS_OF_GROUPS = """
 select * exclude (path_id), path_id.subject_id as subject_id, path_id.breakdown as breakdown
 from path_results
 """
+
+
+def _in_joined_groups(breakdown: Breakdown | None) -> exp.Select:
+    results = select("select named_results.* replace ($group) from named_results", group=joined_group(breakdown))
+    return beside_kept_groups(results, breakdown)
+
 
 _LISTED_RESULTS = """
 select groups.breakdown, possible_results.*, coalesce(counted_results.subject_count, 0) as subject_count

@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from models.breakdown import group_of_event
 from models.conditions import matches_any
-from models.groups import kept_groups, shown_group
+from models.groups import beside_kept_groups, kept_groups, shown_group
 from models.intervals import interval_at, interval_number
 from models.questions import Scope, SeenEvents, Statement
 from models.sessionizing import session_ctes
@@ -33,7 +33,8 @@ def build(question: SessionsQuestion, scope: Scope) -> Statement:
         number = interval_number(exp.column("began_at"), question.interval, seen.calendar)
         start = interval_at(number, question.interval, seen.calendar)
     ctes |= kept
-    ctes["sessions"] = select(_SESSIONS, start=start, shown=shown_group(question.breakdown))
+    sessions = select(_SESSIONS, start=start, shown=shown_group(question.breakdown))
+    ctes["sessions"] = beside_kept_groups(sessions, question.breakdown)
     return Statement(ctes, select(_ROWS), select(_PEOPLE), materialized=("found_sessions",) if kept else ())
 
 
@@ -50,7 +51,7 @@ group by subject_id, session_number
 """
 
 _SESSIONS = """
-select * replace ($shown as breakdown), event_count = 1 as is_bounce, $start as interval_start
+select found_sessions.* replace ($shown as breakdown), event_count = 1 as is_bounce, $start as interval_start
 from found_sessions
 """
 

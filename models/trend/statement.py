@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from models.calendar import ALL_TIME, Period
 from models.conditions import matches_any
-from models.groups import all_groups, group_as_shown, group_key, joined_group, kept_groups
+from models.groups import all_groups, beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.questions import Scope, SeenEvents, Statement
 from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import any_of, fragment, instant_conditions, literal, select, union_all, values_table
@@ -161,6 +161,7 @@ class _Trend:
         is_of_all_time = series.occurrence in ("first_time", "last_time")
         rows = self._series_rows(series, None if is_of_all_time else self.periods)
         in_place = select("select subject_id, measured from series_events", {"series_events": events})
+        in_place = beside_kept_groups(in_place, self.question.breakdown)
         in_place = in_place.select(joined_group(self.question.breakdown), copy=False)
         in_place = in_interval(in_place, exp.column("event_at"), self.question.interval)
         if is_of_all_time:
