@@ -3,13 +3,16 @@
 In SQL the group of an event is a list of texts, one per property, "" where the value is missing; the rest is null.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import isfinite
 
 from sqlglot import exp
 
 from models.columns import Columns
 from models.errors import QuestionError
-from models.filters import PropertyOf
+from models.filters import PropertyOf, text_of
 from models.parts import Part
 from models.sql import fragment, literal
 
@@ -25,8 +28,10 @@ class BreakdownProperty(PropertyOf):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if list(self.buckets) != sorted(set(self.buckets)) or len(self.buckets) > MAX_BUCKETS:
-            raise QuestionError(f"The buckets of {self.property!r} are at most {MAX_BUCKETS} growing boundaries.")
+        if len(self.buckets) > MAX_BUCKETS or not is_growing(self.buckets):
+            raise QuestionError(
+                f"The buckets of {self.property!r} are at most {MAX_BUCKETS} growing boundaries, each a finite number."
+            )
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,12 @@ class Breakdown(Part):
         return cls(tuple(map(BreakdownProperty, names)), limit)
 
 
+def is_growing(boundaries: Sequence[float]) -> bool:
+    """Whether they are finite and each is greater than the one before, as the numbers that are compared."""
+    numbers = [float(each) for each in boundaries]
+    return all(map(isfinite, numbers)) and all(lower < higher for lower, higher in pairwise(numbers))
+
+
 def group_of_event(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
     """The group of an event as a list of texts; the empty list where nothing is split."""
     texts = [_group_text(each, columns) for each in breakdown.by] if breakdown else []
@@ -65,6 +76,6 @@ def _group_text(wanted: BreakdownProperty, columns: Columns) -> exp.Expr:
     number, case = columns.number(wanted), exp.Case()
     case.when(fragment("$number is null", number=number), literal(""), copy=False)
     for lowest, highest in zip((None, *wanted.buckets), wanted.buckets, strict=False):
-        name = f"< {highest:g}" if lowest is None else f"[{lowest:g}, {highest:g})"
+        name = f"< {text_of(highest)}" if lowest is None else f"[{text_of(lowest)}, {text_of(highest)})"
         case.when(fragment("$number < $highest", number=number, highest=float(highest)), literal(name), copy=False)
-    return case.else_(literal(f">= {wanted.buckets[-1]:g}"), copy=False)
+    return case.else_(literal(f">= {text_of(wanted.buckets[-1])}"), copy=False)

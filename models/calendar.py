@@ -4,7 +4,7 @@ Instants are UTC inside; a naive datetime from a caller is local time of the pro
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -42,10 +42,6 @@ class Calendar:
         """The instant as a naive UTC datetime; a naive `moment` is read as local time."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.timezone))
         return aware.astimezone(UTC).replace(tzinfo=None)
-
-    def local_date(self, moment: datetime) -> date:
-        """The project's date at that moment; a naive `moment` is read as local time."""
-        return moment.astimezone(ZoneInfo(self.timezone)).date() if moment.tzinfo else moment.date()
 
     def local_clock(self, moment: datetime) -> datetime:
         """What the project's clock shows at that moment, naive; a naive `moment` is that already."""

@@ -13,7 +13,7 @@ from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.errors import UnknownPropertyError
 from models.filters import PropertyOf
 from models.property_sql import TargetProperty, join_property, property_rows, property_value
-from models.sql import fragment, json_pointer, select
+from models.sql import finite_number, fragment, json_pointer, select
 from warehouse.reader import EventProperty
 
 Absent = Literal["refuse", "missing"]
@@ -81,7 +81,11 @@ class Columns:
             known = self.find(reference.property)
             if known.type == "number" and not known.has_misfits:
                 return self.event_column(known.name)
-        return fragment("try_cast($text as double)", text=self.text(reference))
+        return finite_number(self.text(reference))
+
+    def is_number(self, wanted: PropertyOf) -> bool:
+        """Whether it is an event property with a column of numbers."""
+        return wanted.of == "event" and self.find(wanted.property).type == "number"
 
     def items(self, wanted: PropertyOf) -> exp.Expr | None:
         """The items of an event's list; None for a property that is no list."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlglot import exp
 
 from models.columns import Columns
-from models.filters import Filter, FilterGroup, Operator, PropertyFilter, Scalar
+from models.filters import Filter, FilterGroup, Operator, PropertyFilter, Scalar, spellings_of, text_of
 from models.matching import EventMatch
 from models.sql import any_of, fragment, literal
 
@@ -91,14 +91,15 @@ def _holds(op: Operator, condition: PropertyFilter, columns: Columns) -> exp.Exp
         return fragment("'' <> $text", text=text)
     if op == "is_true":
         return fragment("lower($text) in ('true', '1')", text=text)
-    wanted = _text_of(condition.values[0])
+    wanted = text_of(condition.values[0])
     if op == "matches":
         return fragment("regexp_matches($text, $pattern)", text=text, pattern=wanted)
     return fragment("contains(lower($text), lower($wanted))", text=text, wanted=wanted)
 
 
 def _equals_any(condition: PropertyFilter, columns: Columns) -> exp.Expr:
-    texts = [literal(_text_of(value)) for value in condition.values]
+    is_number = columns.is_number(condition)
+    texts = [literal(text) for value in condition.values for text in spellings_of(value, is_number=is_number)]
     items = columns.items(condition)
     if items is not None:
         return fragment("list_has_any($items, $texts)", items=items, texts=exp.array(*texts))
@@ -129,9 +130,3 @@ def _age_condition(op: Operator, condition: PropertyFilter, text: exp.Expr) -> e
 def moment_in(text: exp.Expr) -> exp.Expr:
     """A moment in UTC, null where the text is none; one without an offset is read as UTC."""
     return fragment(_MOMENT, text=text)
-
-
-def _text_of(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -6,6 +6,7 @@ A condition never fails on what is missing: a missing property equals nothing an
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, Union, get_args
 
 from ingest.message import DEFAULT_ACCOUNT_TYPE
@@ -103,7 +104,7 @@ class PropertyFilter(PropertyOf):
         if self.value is None or self.value == ():
             raise QuestionError(f"{said} needs a value; use 'is_set' to ask for any.")
         values = self.values
-        if any(isinstance(value, float) and not math.isfinite(value) for value in values):
+        if not all(isinstance(value, str | bool) or _is_number(value) for value in values):
             raise QuestionError(f"{said} needs finite numbers.")
         if self.op == "between":
             self._require_bounds(said)
@@ -154,13 +155,25 @@ class FilterGroup(Part):
 Filter = Union[PropertyFilter, FilterGroup]  # noqa: UP007  # see the line above
 
 
-def filters_within(filters: tuple[Filter, ...]) -> tuple[PropertyFilter, ...]:
-    """Every condition on a property, however deep."""
-    return tuple(
-        found
-        for each in filters
-        for found in (filters_within(each.members) if isinstance(each, FilterGroup) else (each,))
-    )
+def text_of(value: Scalar) -> str:
+    """A value as the text it is compared by: true, 95, 1.5; whole numbers as their digits."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def spellings_of(value: Scalar, *, is_number: bool = False) -> tuple[str, ...]:
+    """Every text a value may stand in: a number as its digits, with ".0", as 1e16 and as 1e+16.
+
+    A text that `is_number` stands for the number that it writes.
+    """
+    if isinstance(value, bool) or not (is_number or isinstance(value, int | float)) or not _is_number(value):
+        return (text_of(value),)
+    number = float(value) + 0  # a negative zero is one as any other
+    short = text_of(number)
+    digits = str(int(number)) if number.is_integer() else format(Decimal(short), "f")
+    with_fraction = f"{digits}.0" if number.is_integer() else digits
+    return tuple(dict.fromkeys((text_of(value), short, short.replace("e+", "e"), digits, with_fraction)))
 
 
 def _is_number(value: Scalar) -> bool:

@@ -33,7 +33,7 @@ _TYPED = {
         else value ->> '$'
     end
     """,
-    "number": "try_cast(value ->> '$' as double)",
+    "number": "case when isfinite(try_cast(value ->> '$' as double)) then try_cast(value ->> '$' as double) end",
     "boolean": "case when json_type(value) = 'BOOLEAN' then value ->> '$' = 'true' end",
 }
 

@@ -61,6 +61,11 @@ def json_pointer(name: str | exp.Expr) -> exp.Expr:
     return fragment("'/' || replace(replace($name, '~', '~0'), '/', '~1')", name=name)
 
 
+def finite_number(text: exp.Expr) -> exp.Expr:
+    """The number that a text writes, null where it writes none: "nan" and "inf" are words, 1e999 is beyond numbers."""
+    return fragment("case when isfinite(try_cast($text as double)) then try_cast($text as double) end", text=text)
+
+
 def values_table(name: str, columns: Sequence[str], rows: Iterable[tuple[Scalar, ...]]) -> exp.Select:
     """`select * from (values ...)`: rows known before the question is asked."""
     return exp.select("*").from_(exp.values(list(rows), alias=name, columns=list(columns)))

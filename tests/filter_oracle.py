@@ -1,10 +1,11 @@
 """Filters and matches read event by event in plain Python: the slow truth that the SQL conditions are judged by."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from models.filters import Filter, FilterGroup, PropertyFilter, PropertyOf
+from models.filters import Filter, FilterGroup, PropertyFilter, PropertyOf, Scalar
 from models.matching import EventMatch
 from tests.worlds import MONDAY, Carried, PropertyValue, StoryEvent, person_id
 
@@ -22,9 +23,18 @@ def text_of(value: object) -> str:
     """A value as people write it: true, 95, 1.5."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value == int(value):
-        return str(int(value))
+    if isinstance(value, float):
+        return str(value).removesuffix(".0")
     return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def number_of(text: str) -> float | None:
+    """The number that a text writes; None where it writes none, or none that is finite."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def value_of(wanted: PropertyOf, event: StoryEvent, carried: Carried) -> PropertyValue | None:
@@ -79,7 +89,8 @@ def _holds(op: str, condition: PropertyFilter, have: PropertyValue | None, asked
         case "is_true":
             return text.lower() in ("true", "1")
         case "eq":
-            return any(item in wanted for item in (have if isinstance(have, list) else [text]))
+            items = have if isinstance(have, list) else [have]
+            return any(_equals(item, value) for item in items for value in condition.values)
         case "contains":
             return wanted[0].lower() in text.lower()
         case "matches":
@@ -100,7 +111,7 @@ def _has_age(op: str, text: str, seconds: float, asked_at: datetime) -> bool:
 
 
 def _is_ordered(op: str, condition: PropertyFilter, text: str, wanted: list[str]) -> bool:
-    read = _moment if condition.compares_moments else _number
+    read = _moment if condition.compares_moments else number_of
     number, bounds = read(text), [read(each) for each in wanted]
     if number is None:
         return False
@@ -116,11 +127,12 @@ def _is_ordered(op: str, condition: PropertyFilter, text: str, wanted: list[str]
     )
 
 
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+def _equals(have: object, wanted: Scalar) -> bool:
+    """A number equals itself however it is written; all else compares as text."""
+    is_number = isinstance(have, int | float) and not isinstance(have, bool)
+    if is_number and not isinstance(wanted, bool):
+        return number_of(text_of(have)) == number_of(text_of(wanted))
+    return text_of(have) == text_of(wanted)
 
 
 def _moment(text: str) -> datetime | None:

@@ -204,7 +204,7 @@ class Oracle:
         end = started_at + timedelta(seconds=self.question.conversion_window_s)
         if not self.question.same_day:
             return end
-        tomorrow = self.calendar.local_date(started_at) + timedelta(days=1)
+        tomorrow = self.calendar.local_clock(started_at).date() + timedelta(days=1)
         midnight = self.calendar.to_utc(datetime.combine(tomorrow, time.min)).replace(tzinfo=started_at.tzinfo)
         return min(end, midnight - timedelta(microseconds=1))
 

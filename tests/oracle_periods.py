@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from models.breakdown import Breakdown, BreakdownProperty
 from models.calendar import Calendar, Interval, Period
 from models.questions import Question
-from tests.filter_oracle import passes, text_of, value_of
+from tests.filter_oracle import number_of, passes, text_of, value_of
 from tests.worlds import Carried, StoryEvent, person_id
 
 Group = tuple[str, ...]
@@ -152,12 +152,11 @@ def _text(wanted: BreakdownProperty, event: StoryEvent, carried: Carried) -> str
     text = "" if have is None else text_of(have)
     if not wanted.buckets:
         return text
-    try:
-        number = float(text)
-    except ValueError:
+    number = number_of(text)
+    if number is None:
         return ""
     below = [bound for bound in wanted.buckets if bound <= number]
     above = [bound for bound in wanted.buckets if bound > number]
     if not below:
-        return f"< {above[0]:g}"
-    return f"[{below[-1]:g}, {above[0]:g})" if above else f">= {below[-1]:g}"
+        return f"< {text_of(above[0])}"
+    return f"[{text_of(below[-1])}, {text_of(above[0])})" if above else f">= {text_of(below[-1])}"

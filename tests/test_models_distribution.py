@@ -163,6 +163,7 @@ def test_nobody_did_it() -> None:
         (lambda: DistributionQuestion(any_of=LESSON, measure="sum"), "'sum' needs a property"),
         (lambda: DistributionQuestion(any_of=LESSON, property=AMOUNT), "'total' measures no property"),
         (lambda: DistributionQuestion(any_of=LESSON, buckets=(3, 1)), "growing boundaries"),
+        (lambda: DistributionQuestion(any_of=LESSON, buckets=(1, float("inf"))), "each a finite number"),
         (lambda: DistributionQuestion(any_of=LESSON, buckets=()), "1 to 100 growing boundaries"),
         (lambda: DistributionQuestion(any_of=LESSON, interval="hour"), "give the period a start and an end"),
     ],

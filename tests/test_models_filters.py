@@ -1,16 +1,22 @@
 """Filters on events, persons and accounts, nested: each judged by the plain reading of it."""
 
 from datetime import timedelta
+from math import inf, nan
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.asking import ask
+from models.breakdown import Breakdown, BreakdownProperty
 from models.calendar import Calendar, Period
 from models.errors import QuestionError
 from models.filters import CAN_NEED_VALUE, Filter, FilterGroup, PropertyFilter, PropertyOf
+from models.matching import ANY_EVENT
 from models.questions import Question, Scope, SeenEvents
 from models.sql import render
+from models.trend import KIND as TREND
+from models.trend import Series, TrendQuestion
 from tests.examples import examples
 from tests.filter_oracle import passes
 from tests.worlds import Carried, StoryEvent, World, at, person_id, world
@@ -107,6 +113,10 @@ def test_an_age_is_measured_at_the_moment_of_the_event(snapshot: World) -> None:
         (lambda: PropertyFilter("amount", "between", 3), "takes two values"),
         (lambda: PropertyFilter("amount", "gte", "soon"), "compares numbers or ISO 8601 times: 'soon' is neither"),
         (lambda: PropertyFilter("amount", "older_than", "a day"), "an age in seconds"),
+        (lambda: PropertyFilter("amount", "eq", 10**400), "needs finite numbers"),
+        (lambda: BreakdownProperty("amount", buckets=(nan,)), "growing boundaries, each a finite number"),
+        (lambda: BreakdownProperty("amount", buckets=(1, inf)), "growing boundaries, each a finite number"),
+        (lambda: BreakdownProperty("amount", buckets=(2**53, 2**53 + 1)), "growing boundaries"),
         (lambda: FilterGroup(), "one of all_of, any_of and none_of"),
         (lambda: FilterGroup(all_of=(), any_of=()), "one of all_of, any_of and none_of"),
         (lambda: PropertyOf("colour", of="field"), "choose one of 'event_name'"),
@@ -137,6 +147,65 @@ def test_values_that_did_not_fit_the_column_are_found_whatever_its_name(name: st
         return {str(each) for each in paid.query(render(seen.ctes, rows))["subject_id"].to_pylist()}
 
     assert (who("free"), who("7")) == ({str(person_id("ann"))}, {str(person_id("bob"))})
+
+
+def test_a_number_equals_itself_however_it_was_written() -> None:
+    # Ann's order has a number where the others' have text; Eve carries it herself, Dan in a list.
+    order = 10_000_000_000_000_000
+    story = [
+        StoryEvent("ann", "pay", at(1), misfits={"order": 1e16}),
+        StoryEvent("bob", "pay", at(2), None, {"number": 1e16, "order": "A1"}),
+        StoryEvent("cid", "pay", at(3), None, {"number": 95.0}),
+        StoryEvent("dan", "pay", at(4), None, {"orders": ["A1", "10000000000000000"]}),
+        StoryEvent("eve", "pay", at(5)),
+    ]
+    properties = [
+        EventProperty("number", "number"),
+        EventProperty("order", "text", has_misfits=True),
+        EventProperty("orders", "list"),
+    ]
+    paid = world(story, properties, Carried(persons={"eve": {"order": order}}))
+
+    for written in (order, 1e16, "1e16", "10000000000000000"):
+        assert who_passes(PropertyFilter("number", "eq", written), paid) == {"bob"}
+        assert who_passes(PropertyFilter("number", "eq", ("A1", written)), paid) == {"bob"}
+        assert who_passes(PropertyFilter("number", "neq", written), paid) == {"ann", "cid", "dan", "eve"}
+    for number in (order, 1e16):
+        assert who_passes(PropertyFilter("order", "eq", number), paid) == {"ann"}
+        assert who_passes(PropertyFilter("orders", "eq", number), paid) == {"dan"}
+        assert who_passes(PropertyFilter("order", "eq", number, of="person"), paid) == {"eve"}
+
+
+def test_words_that_computers_read_as_numbers_are_none() -> None:
+    # Nan is a grandmother's name in some houses, and Infinity the name of a school.
+    names = ("nan", "NaN", "inf", "-Infinity", "1e999", "7")
+    story = [StoryEvent(f"child-{name}", "visit", at(1), None, {"nick": name}) for name in names]
+    visits = world(story)
+
+    assert who_passes(PropertyFilter("nick", "gt", 3), visits) == {"child-7"}
+    assert who_passes(PropertyFilter("nick", "lte", 3), visits) == set()
+    assert who_passes(PropertyFilter("nick", "eq", "nan"), visits) == {"child-nan"}
+
+    measures = tuple(
+        Series((ANY_EVENT,), measure=measure, property=PropertyOf("nick")) for measure in ("sum", "median", "max")
+    )
+    total = ask(TREND, TrendQuestion(series=measures), visits, Calendar())
+    assert [row.value for row in total.rows] == [7, 7, 7]
+
+
+def test_every_bucket_has_a_label_of_its_own() -> None:
+    story = [StoryEvent("ann", "pay", at(1), None, {"fen": float(fen)}) for fen in (5, 1000000, 1000001, 1000002)]
+    fen = BreakdownProperty("fen", buckets=(0.5, 1000000, 1000001, 1000002, 1e16))
+    question = TrendQuestion(series=(Series((ANY_EVENT,)),), breakdown=Breakdown((fen,)), interval=None)
+
+    found = {tuple(row.breakdown): row.value for row in ask(TREND, question, world(story), Calendar()).rows}
+
+    assert found == {
+        ("[0.5, 1000000)",): 1,
+        ("[1000000, 1000001)",): 1,
+        ("[1000001, 1000002)",): 1,
+        ("[1000002, 1e+16)",): 1,
+    }
 
 
 def test_only_the_period_exists(snapshot: World) -> None:

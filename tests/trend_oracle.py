@@ -5,7 +5,7 @@ from datetime import datetime
 
 from models.calendar import Calendar, Period
 from models.trend import Series, TrendQuestion
-from tests.filter_oracle import matches, text_of, value_of
+from tests.filter_oracle import matches, number_of, text_of, value_of
 from tests.oracle_periods import (
     Group,
     exists,
@@ -133,7 +133,7 @@ class TrendOracle:
         have = value_of(series.property, event, Carried())
         if have is None or series.measure == "distinct":
             return None if have is None else text_of(have)
-        return float(text_of(have))
+        return number_of(text_of(have))
 
     def _meant(self, series: Series) -> list[StoryEvent]:
         return [event for event in self.events if matches(series.any_of, event)]

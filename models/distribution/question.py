@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from typing import Literal, get_args
 
-from models.breakdown import Breakdown
+from models.breakdown import MAX_BUCKETS, Breakdown, is_growing
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
@@ -18,7 +17,6 @@ DistributionMeasure = Literal["total", "hours", "days", "weeks", "months", "sum"
 OF_PROPERTY: tuple[DistributionMeasure, ...] = ("sum", "average", "min", "max", "distinct")
 OF_TIME: dict[DistributionMeasure, Interval] = {"hours": "hour", "days": "day", "weeks": "week", "months": "month"}
 DEFAULT_BUCKETS = (1.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-MAX_BUCKETS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +46,10 @@ class DistributionQuestion(Question):
         if (self.property is not None) != (self.measure in OF_PROPERTY):
             needs = "needs a property" if self.measure in OF_PROPERTY else "measures no property: leave it out"
             raise QuestionError(f"The measure {self.measure!r} {needs}.")
-        is_growing = list(self.buckets) == sorted(set(self.buckets)) and all(map(isfinite, self.buckets))
-        if not is_growing or not 1 <= len(self.buckets) <= MAX_BUCKETS:
-            raise QuestionError(f"buckets are 1 to {MAX_BUCKETS} growing boundaries, such as [1, 3, 5, 10].")
+        if not 1 <= len(self.buckets) <= MAX_BUCKETS or not is_growing(self.buckets):
+            raise QuestionError(
+                f"buckets are 1 to {MAX_BUCKETS} growing boundaries, each a finite number, such as [1, 3, 5, 10]."
+            )
 
 
 def bounds_of(question: DistributionQuestion) -> list[tuple[int, float | None, float | None]]:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
 from models.filters import Filter, PropertyOf
+from models.limits import LONGEST_S
 from models.matching import EventMatch, Step
 from models.parts import Part
 from models.questions import Question
@@ -16,7 +17,6 @@ Attribution = Literal["first_touch", "last_touch", "all_events", "step"]
 
 DAY_S = 24 * 60 * 60
 MAX_STEPS = 30
-MAX_WINDOW_S = 100 * 366 * DAY_S
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class FunnelDefinition(Question):
         require_choice("order", self.order, get_args(Order))
         if not 1 <= len(self.steps) <= MAX_STEPS:
             raise QuestionError(f"A funnel has 1 to {MAX_STEPS} steps, not {len(self.steps)}.")
-        if not 0 < self.conversion_window_s <= MAX_WINDOW_S:
+        if not 0 < self.conversion_window_s <= LONGEST_S:
             raise QuestionError(
                 f"conversion_window_s is {self.conversion_window_s!r}: give seconds, more than 0 and at most 100 years."
             )

@@ -9,13 +9,13 @@ from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
 from models.intervals import require_intervals
+from models.limits import LONGEST_S
 from models.matching import Step
 from models.parts import Part
 from models.questions import Question
 
 Pairing = Literal["each", "first", "last"]
 PairSide = Literal["first", "second"]
-MAX_DURATION_S = 100 * 366 * 24 * 60 * 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class IntervalQuestion(Question):
         require_choice("pairing", self.pairing, get_args(Pairing))
         require_choice("attribution", self.attribution, get_args(PairSide))
         require_intervals(self.interval, self.period)
-        if self.max_duration_s is not None and not 0 <= self.max_duration_s <= MAX_DURATION_S:
+        if self.max_duration_s is not None and not 0 <= self.max_duration_s <= LONGEST_S:
             raise QuestionError(
                 f"max_duration_s is {self.max_duration_s}: give seconds, 0 to 100 years, or leave it out."
             )

@@ -6,7 +6,8 @@ from models.calendar import Period
 from models.conditions import matches_any
 from models.filters import PropertyOf
 from models.groups import all_groups, beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
-from models.interval.question import MAX_DURATION_S, IntervalQuestion, PairSide
+from models.interval.question import IntervalQuestion, PairSide
+from models.limits import LONGEST_S
 from models.questions import Scope, SeenEvents, Statement
 from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import fragment, literal, select, union_all
@@ -142,7 +143,7 @@ def _held(held: PropertyOf | None, seen: SeenEvents) -> exp.Expr:
 
 
 def _pairs(question: IntervalQuestion) -> exp.Select:
-    limit_s = MAX_DURATION_S if question.max_duration_s is None else question.max_duration_s
+    limit_s = LONGEST_S if question.max_duration_s is None else question.max_duration_s
     pairs = select(
         _PAIRS,
         breakdown=exp.column("breakdown" if question.attribution == "first" else "second_breakdown"),

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from models.errors import QuestionError, require_choice
+from models.limits import LONGEST_S
 from models.matching import Stage
 from models.parts import Part
 from models.questions import Question
 
 MAX_STAGES = 30
-MAX_WINDOW_S = 100 * 366 * 24 * 60 * 60
 CountedSubjects = Literal["reached", "entered", "furthest_here", "skipped", "out_of_order"]
 
 
@@ -30,7 +30,7 @@ class SalesPathQuestion(Question):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise QuestionError(f"Two stages share a name in {names!r}: give each its own.")
-        if self.conversion_window_s is not None and not 0 < self.conversion_window_s <= MAX_WINDOW_S:
+        if self.conversion_window_s is not None and not 0 < self.conversion_window_s <= LONGEST_S:
             given = self.conversion_window_s
             raise QuestionError(
                 f"conversion_window_s is {given!r}: give seconds, more than 0, or leave it out for none."

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 
 from models.errors import QuestionError
+from models.limits import LONGEST_S
 
 MAX_ITEMS = 64
-MAX_SECONDS = 100 * 366 * 86_400
 
 _TOKEN = re.compile(
     r"\(\?(?P<condition>\d+)\)|\(\?t(?P<compared><=|>=|==|<|>)(?P<seconds>\d+)\)|(?P<any_number>\.\*)|(?P<any_one>\.)"
@@ -60,7 +60,7 @@ def parse_pattern(pattern: str, condition_count: int) -> tuple[PatternItem, ...]
 
 
 def _bounds(compared: str, seconds: int) -> dict[str, int | None]:
-    us = min(seconds, MAX_SECONDS) * 1_000_000
+    us = min(seconds, LONGEST_S) * 1_000_000
     least = {"<=": 0, "<": 0, ">=": us, ">": us + 1, "==": us}[compared]
     most = {"<=": us, "<": us - 1, "==": us}.get(compared)
     return {"min_us": least, "max_us": most}
