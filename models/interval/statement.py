@@ -13,12 +13,13 @@ from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import fragment, literal, select, union_all
 
 # TRICKY: an event that is both stands as second before it stands as first, so that it never follows itself.
+# Aggregates over the frame stay fast where second events are rare; first_value with nulls ignored looks row by row.
 _FOLLOWED = """
 select
     *,
-    first_value(case when not is_first then event_at end ignore nulls) over next_rows as second_at,
-    first_value(case when not is_first then log_order end ignore nulls) over next_rows as second_order,
-    first_value(case when not is_first then breakdown end ignore nulls) over next_rows as second_breakdown
+    min(event_at) filter (where not is_first) over next_rows as second_at,
+    count(*) filter (where not is_first) over next_rows as second_number,
+    $breakdown as pair_breakdown
 from both_events
 window next_rows as (
     partition by subject_id, held
@@ -26,16 +27,19 @@ window next_rows as (
     rows between 1 following and unbounded following
 )
 """
+_BREAKDOWN_OF_SECOND = """
+arg_min(breakdown, row(event_at, log_order)) filter (where not is_first) over next_rows
+"""
 _PAIRS = """
 select
     subject_id,
     event_at,
-    $breakdown as breakdown,
+    pair_breakdown as breakdown,
     (epoch_us(second_at) - epoch_us(event_at)) / 1000000 as duration_s
 from followed_events
 where is_first and epoch_us(second_at) - epoch_us(event_at) <= $max_us
 """
-_ONE_OF_SECOND = "row_number() over (partition by subject_id, held, second_at, second_order order by {order}) = 1"
+_ONE_OF_SECOND = "row_number() over (partition by subject_id, held, second_number order by {order}) = 1"
 _PER_SUBJECT = """
 select interval_index, breakdown, subject_id, favg(duration_s) as average_s
 from placed_pairs
@@ -100,7 +104,7 @@ def build_interval(question: IntervalQuestion, scope: Scope) -> Statement:
     ctes: dict[str, exp.Query] = {
         **seen.ctes,
         "both_events": both,
-        "followed_events": select(_FOLLOWED),
+        "followed_events": _followed(question),
         "pairs": _pairs(question),
         **interval_ctes([span], question.interval, seen.calendar),
         **kept_groups(question.breakdown, select("select breakdown from pairs")),
@@ -142,11 +146,15 @@ def _held(held: PropertyOf | None, seen: SeenEvents) -> exp.Expr:
     return seen.columns.text(held) if held else literal("")
 
 
+def _followed(question: IntervalQuestion) -> exp.Select:
+    of_second = question.attribution == "second"
+    return select(_FOLLOWED, breakdown=fragment(_BREAKDOWN_OF_SECOND) if of_second else exp.column("breakdown"))
+
+
 def _pairs(question: IntervalQuestion) -> exp.Select:
     limit_s = LONGEST_S if question.max_duration_s is None else question.max_duration_s
     pairs = select(
         _PAIRS,
-        breakdown=exp.column("breakdown" if question.attribution == "first" else "second_breakdown"),
         max_us=round(limit_s * 1_000_000),
     )
     if question.pairing == "each":
