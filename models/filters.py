@@ -11,6 +11,7 @@ from typing import Literal, Union, get_args
 
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.errors import QuestionError, require_choice
+from models.limits import MAX_FILTER_DEPTH
 from models.parts import Part
 
 Operator = Literal[
@@ -144,6 +145,13 @@ class FilterGroup(Part):
         given = [members for members in (self.all_of, self.any_of, self.none_of) if members is not None]
         if len(given) != 1 or not given[0]:
             raise QuestionError("A group of filters is one of all_of, any_of and none_of, with at least one condition.")
+        if self.depth > MAX_FILTER_DEPTH:
+            raise QuestionError(f"Filters are nested more than {MAX_FILTER_DEPTH} groups deep: give fewer levels.")
+
+    @property
+    def depth(self) -> int:
+        """How many groups stand in each other, this one included."""
+        return 1 + max(each.depth if isinstance(each, FilterGroup) else 0 for each in self.members)
 
     @property
     def members(self) -> "tuple[Filter, ...]":

@@ -15,7 +15,8 @@ from models.calendar import ALL_TIME, Calendar, Period, WeekStart
 from models.columns import Absent, Columns
 from models.conditions import filter_conditions
 from models.errors import QuestionError
-from models.filters import Filter
+from models.filters import Filter, PropertyFilter
+from models.limits import MAX_FILTERS, require_short_lists
 from models.matching import EventMatch
 from models.parts import Part
 from models.sessionizing import HALF_HOUR_OF_SILENCE, SessionCut, events_in_sessions
@@ -53,6 +54,10 @@ class Question(Part):
     def __post_init__(self) -> None:
         self.subject  # noqa: B018  # refuses what nobody can be counted by
         self.calendar(Calendar())
+        require_short_lists(self)
+        filter_count = sum(1 for _ in parts_of(self, PropertyFilter))
+        if filter_count > MAX_FILTERS:
+            raise QuestionError(f"The question has {filter_count} filters in all: give at most {MAX_FILTERS}.")
         if self.walks_sessions and self.by == "session":
             raise QuestionError("This question goes session by session already: ask by 'person' or another subject.")
         if not self.walks_sessions and self.by != "session" and self.session != HALF_HOUR_OF_SILENCE:

@@ -1,5 +1,6 @@
 """Filters on events, persons and accounts, nested: each judged by the plain reading of it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from math import inf, nan
 
@@ -12,7 +13,9 @@ from models.breakdown import Breakdown, BreakdownProperty
 from models.calendar import Calendar, Period
 from models.errors import QuestionError
 from models.filters import CAN_NEED_VALUE, Filter, FilterGroup, PropertyFilter, PropertyOf
+from models.funnel import Exclusion, FunnelQuestion, FunnelStep
 from models.matching import ANY_EVENT
+from models.paths import NodeLabel, PathsQuestion
 from models.questions import Question, Scope, SeenEvents
 from models.sql import render
 from models.trend import KIND as TREND
@@ -191,6 +194,46 @@ def test_words_that_computers_read_as_numbers_are_none() -> None:
     )
     total = ask(TREND, TrendQuestion(series=measures), visits, Calendar())
     assert [row.value for row in total.rows] == [7, 7, 7]
+
+
+def nested(depth: int) -> Filter:
+    condition: Filter = PropertyFilter("amount", "is_set")
+    for _ in range(depth):
+        condition = FilterGroup(none_of=(condition,))
+    return condition
+
+
+@pytest.mark.parametrize(
+    ("make", "complaint"),
+    [
+        (lambda: Question(where=(PropertyFilter("amount", "is_set"),) * 201), "where has 201 entries: .* 200"),
+        (
+            lambda: Question(where=(FilterGroup(all_of=(PropertyFilter("amount", "is_set"),) * 67),) * 3),
+            "201 filters in all: give at most 200",
+        ),
+        (lambda: nested(21), "more than 20 groups deep"),
+        (lambda: FunnelQuestion(steps=(FunnelStep((ANY_EVENT,) * 101),)), "any_of has 101 entries: give at most 100"),
+        (
+            lambda: FunnelQuestion(steps=(FunnelStep.of("a"), *(FunnelStep((ANY_EVENT,), optional=True),) * 11)),
+            "at most 10 optional steps, not 11",
+        ),
+        (
+            lambda: FunnelQuestion(
+                steps=(FunnelStep.of("a"), FunnelStep.of("b")), exclusions=(Exclusion.of("c"),) * 31
+            ),
+            "exclusions has 31 entries: give at most 30",
+        ),
+        (
+            lambda: PathsQuestion(labels=(NodeLabel.of(*["page"] * 21),)),
+            "parts has 21 entries: give at most 20",
+        ),
+        (lambda: PathsQuestion(groupings=("/a*",) * 101), "groupings has 101 entries: give at most 100"),
+    ],
+)
+def test_what_goes_beyond_a_limit_is_refused_by_its_name(make: Callable[[], object], complaint: str) -> None:
+    assert nested(20)
+    with pytest.raises(QuestionError, match=complaint):
+        make()
 
 
 def test_every_bucket_has_a_label_of_its_own() -> None:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
 from models.filters import Filter, PropertyOf
-from models.limits import LONGEST_S
+from models.limits import LONGEST_S, MAX_OPTIONAL_STEPS
 from models.matching import EventMatch, Step
 from models.parts import Part
 from models.questions import Question
@@ -131,6 +131,9 @@ class FunnelDefinition(Question):
     def _require_optional_steps_fit(self) -> None:
         if self.steps[0].optional:
             raise QuestionError("The first step cannot be optional: it is what starts an attempt.")
+        optional_count = sum(step.optional for step in self.steps)
+        if optional_count > MAX_OPTIONAL_STEPS:
+            raise QuestionError(f"A funnel has at most {MAX_OPTIONAL_STEPS} optional steps, not {optional_count}.")
         if self.has_optional and self.order == "unordered":
             raise QuestionError("Optional steps need an order: ask 'ordered' or 'strict', or leave them out.")
 
