@@ -51,20 +51,24 @@ from (select max(event_at) as newest_at from events) as newest
 """
 
 
-def require_intervals(interval: Interval | None, period: Period) -> None:
+def require_few_intervals(interval: Interval | None, period: Period) -> None:
     """Raise QuestionError where nobody would look at that many intervals."""
     if interval is None:
         return
     require_choice("interval", interval, get_args(Interval))
-    if period.start and period.end:
-        start, end = period.bounds_utc(Calendar())
-        count = (end - start) / _SHORTEST[interval] if start and end else 0
-        if count > MAX_INTERVALS:
-            raise QuestionError(
-                f"The period has about {count:,.0f} intervals of a {interval}: ask for {MAX_INTERVALS:,} at most, by a "
-                "shorter period or a longer interval."
-            )
-    elif interval in _SHORT:
+    start, end = period.bounds_utc(Calendar())
+    count = (end - start) / _SHORTEST[interval] if start and end else 0
+    if count > MAX_INTERVALS:
+        raise QuestionError(
+            f"The period has about {count:,.0f} intervals of one {interval}: ask for {MAX_INTERVALS:,} at most, by a "
+            "shorter period or a longer interval."
+        )
+
+
+def require_bounded_intervals(interval: Interval | None, period: Period) -> None:
+    """Also where a grid of short intervals would have no end: raises QuestionError."""
+    require_few_intervals(interval, period)
+    if interval in _SHORT and not (period.start and period.end):
         raise QuestionError(f"By the {interval}, give the period a start and an end.")
 
 

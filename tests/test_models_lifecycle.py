@@ -150,3 +150,9 @@ def test_random_stories_agree_with_the_oracle(
     found = ask_people(KIND, question, of, snapshot, calendar, absent="missing")
     behind = people[group, start, status]
     assert (found.count, list(found.subjects)) == (len(behind), sorted(behind))
+
+
+def test_more_intervals_than_anybody_looks_at_are_refused() -> None:
+    century = Period(datetime(1926, 1, 1), datetime(2026, 1, 1))  # noqa: DTZ001  # local by what it means
+    with pytest.raises(QuestionError, match="intervals of one hour: ask for 10,000 at most"):
+        LifecycleQuestion(interval="hour", period=century)

@@ -8,7 +8,7 @@ from models.breakdown import MAX_BUCKETS, Breakdown, is_growing
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
-from models.intervals import require_intervals
+from models.intervals import require_bounded_intervals
 from models.matching import EventMatch
 from models.parts import Part
 from models.questions import Question
@@ -42,7 +42,7 @@ class DistributionQuestion(Question):
         if not self.any_of:
             raise QuestionError("A distribution needs at least one event that is counted.")
         require_choice("measure", self.measure, get_args(DistributionMeasure))
-        require_intervals(self.interval, self.period)
+        require_bounded_intervals(self.interval, self.period)
         if (self.property is not None) != (self.measure in OF_PROPERTY):
             needs = "needs a property" if self.measure in OF_PROPERTY else "measures no property: leave it out"
             raise QuestionError(f"The measure {self.measure!r} {needs}.")

@@ -2,17 +2,16 @@
 
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from sqlglot import exp
 
 from models.calendar import Calendar, Interval
-from models.errors import require_choice
 from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import judged_ctes, reread, shown_ctes
 from models.funnel.steps import groups_shown
-from models.intervals import interval_at, interval_number, last_moment, number_of_moment
+from models.intervals import interval_at, interval_number, last_moment, number_of_moment, require_few_intervals
 from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
 from models.sql import fragment, select
@@ -35,7 +34,7 @@ class FunnelTrendQuestion(FunnelDefinition):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_choice("interval", self.interval, get_args(Interval))
+        require_few_intervals(self.interval, self.period)
         require_measured_steps(self, self.from_step, self.to_step)
 
 

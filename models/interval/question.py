@@ -8,7 +8,7 @@ from models.breakdown import Breakdown
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
-from models.intervals import require_intervals
+from models.intervals import require_bounded_intervals
 from models.limits import LONGEST_S
 from models.matching import Step
 from models.parts import Part
@@ -47,7 +47,7 @@ class IntervalQuestion(Question):
         super().__post_init__()
         require_choice("pairing", self.pairing, get_args(Pairing))
         require_choice("attribution", self.attribution, get_args(PairSide))
-        require_intervals(self.interval, self.period)
+        require_bounded_intervals(self.interval, self.period)
         if self.max_duration_s is not None and not 0 <= self.max_duration_s <= LONGEST_S:
             raise QuestionError(
                 f"max_duration_s is {self.max_duration_s}: give seconds, 0 to 100 years, or leave it out."

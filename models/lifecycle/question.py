@@ -8,6 +8,7 @@ from models.breakdown import Breakdown
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
+from models.intervals import require_few_intervals
 from models.matching import ANY_EVENT, EventMatch
 from models.parts import Part
 from models.questions import Question
@@ -34,7 +35,7 @@ class LifecycleQuestion(Question):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_choice("interval", self.interval, get_args(Interval))
+        require_few_intervals(self.interval, self.period)
         require_choice("created_by", self.created_by, get_args(CreatedBy))
         if not self.any_of:
             raise QuestionError("A lifecycle needs at least one event in any_of; leave it out to mean any event.")

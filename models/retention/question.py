@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from models.breakdown import Breakdown
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
+from models.intervals import require_few_intervals
 from models.matching import Step
 from models.parts import Part
 from models.questions import Question
@@ -73,6 +74,7 @@ class RetentionQuestion(Question):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_choice("interval", self.interval, get_args(RetentionInterval))
+        require_few_intervals(self.interval, self.period)
         require_choice("mode", self.mode, get_args(RetentionMode))
         require_choice("windows", self.windows, get_args(Windows))
         require_choice("period_0", self.period_0, get_args(PeriodZero))

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 from models.breakdown import Breakdown
 from models.calendar import Interval
 from models.errors import QuestionError, require_choice
+from models.intervals import require_few_intervals
 from models.matching import EventMatch
 from models.parts import Part
 from models.questions import Question
@@ -32,8 +33,7 @@ class SessionsQuestion(Question):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_choice("attribution", self.attribution, get_args(SessionEvent))
-        if self.interval is not None:
-            require_choice("interval", self.interval, get_args(Interval))
+        require_few_intervals(self.interval, self.period)
         if self.breakdown is None and self.attribution != "entry":
             raise QuestionError(
                 "attribution 'exit' says whose value splits the answer: name the properties in breakdown."

@@ -1,11 +1,12 @@
 """How a question about stickiness is asked, and what its answer's rows are."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from models.breakdown import Breakdown
 from models.calendar import Interval
-from models.errors import QuestionError, require_choice
+from models.errors import QuestionError
+from models.intervals import require_few_intervals
 from models.matching import ANY_EVENT, EventMatch
 from models.parts import Part
 from models.questions import Question
@@ -33,7 +34,7 @@ class StickinessQuestion(Question):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_choice("interval", self.interval, get_args(Interval))
+        require_few_intervals(self.interval, self.period)
         if not self.any_of:
             raise QuestionError("Stickiness needs at least one event in any_of; leave it out to mean any event.")
         if not 1 <= self.interval_count <= MAX_INTERVAL_COUNT:

@@ -13,7 +13,7 @@ from models.breakdown import Breakdown
 from models.calendar import Calendar, Interval, Period
 from models.errors import QuestionError, require_choice
 from models.filters import PropertyOf
-from models.intervals import require_intervals
+from models.intervals import require_bounded_intervals
 from models.matching import Step
 from models.parts import Part
 from models.questions import Question, columns_named
@@ -143,7 +143,7 @@ class TrendQuestion(Question):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_intervals(self.interval, self.period)
+        require_bounded_intervals(self.interval, self.period)
         if not 1 <= len(self.series) <= MAX_SERIES:
             raise QuestionError(f"A trend has 1 to {MAX_SERIES} series, not {len(self.series)}.")
         self._require_own_names()
