@@ -1,9 +1,11 @@
 """Asking: a question and a snapshot in, the answer out; and the people behind one of its numbers."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 from sqlglot import exp
 
 from models.answers import SqlStatement
@@ -53,7 +55,7 @@ def ask(
 ) -> Answer:
     """The whole answer; raises QuestionError when the question cannot be answered as asked."""
     sql = rows_sql(kind, question, scope_of(question, snapshot, calendar, absent))
-    rows = tuple(kind.row(**row) for row in snapshot.query(sql).to_pylist())
+    rows = tuple(kind.row(**row) for row in _values_of(snapshot.query(sql)))
     return Answer(question, snapshot.watermark, (SqlStatement(kind.name, sql),), rows)
 
 
@@ -87,12 +89,13 @@ def ask_people(
     """
     if not 0 <= limit <= MAX_PEOPLE:
         raise QuestionError(f"limit is {limit}: ask for 0 to {MAX_PEOPLE} people, or take all by the SQL of the list.")
-    wanted = kind.columns_named(question, of)
+    of_rows = _in_local_time(of, question.calendar(calendar))
+    wanted = kind.columns_named(question, of_rows)
     statement = kind.build(question, scope_of(question, snapshot, calendar, absent))
-    listed = _people_sql(statement, of, _PEOPLE)
-    count = snapshot.query(_people_sql(statement, of, _PEOPLE_COUNT))["people_count"][0].as_py()
+    listed = _people_sql(statement, of_rows, _PEOPLE)
+    count = snapshot.query(_people_sql(statement, of_rows, _PEOPLE_COUNT))["people_count"][0].as_py()
     if not count:
-        require_in_rows(wanted, snapshot.query(_rows_sql(statement)).to_pylist())
+        require_in_rows(wanted, _values_of(snapshot.query(_rows_sql(statement))))
     subjects = snapshot.query(f"{listed}\nlimit {limit}")["subject_id"].to_pylist()
     return People(question, of, snapshot.watermark, (SqlStatement("people", listed),), count, tuple(subjects))
 
@@ -112,6 +115,22 @@ def scope_of(question: Question, snapshot: Snapshot, calendar: Calendar, absent:
     if absent == "refuse" and not has_come(question, snapshot, properties):
         absent = "missing"
     return Scope(calendar, properties, absent)
+
+
+def _in_local_time(of: Any, calendar: Calendar) -> Any:
+    """The number with its times as rows say them."""
+    times = {name: value for name, value in vars(of).items() if isinstance(value, datetime)}
+    return replace(of, **{name: calendar.local_clock(value) for name, value in times.items()})
+
+
+def _values_of(rows: pa.Table) -> list[dict[str, Any]]:
+    try:
+        values: list[dict[str, Any]] = rows.to_pylist()
+    except OverflowError as error:
+        raise QuestionError(
+            "The answer has intervals that begin outside the years 1 to 9999: ask for others."
+        ) from error
+    return values
 
 
 def _rows_sql(statement: Statement) -> str:

@@ -1,10 +1,11 @@
 """The project's calendar: its time zone, its week, and the periods questions are asked about.
 
-Instants are UTC inside; a naive datetime from a caller is local time of the project. Periods are half-open.
+Instants are UTC inside; a naive datetime from a caller is local time of the project. Periods are half-open. A moment
+before the year 1 or after 9999, which no datetime can say, is the first or the last that one can: no event lies there.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,9 @@ _LENGTHS = {
     "day": timedelta(days=1),
     "week": timedelta(days=7),
 }
+_FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901  # naive, as clocks and UTC are here
+_NO_ZONES = ("posix/", "right/", "posixrules", "localtime")
+"""Files that lie beside those of the time zones, by which no database knows one."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +36,22 @@ class Calendar:
 
     def __post_init__(self) -> None:
         require_choice("week_start", self.week_start, get_args(WeekStart))
+        message = f"There is no time zone {self.timezone!r}: use an IANA name such as 'Asia/Shanghai'."
+        if self.timezone.startswith(_NO_ZONES):
+            raise QuestionError(message)
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError) as error:
-            message = f"There is no time zone {self.timezone!r}: use an IANA name such as 'Asia/Shanghai'."
             raise QuestionError(message) from error
 
     def to_utc(self, moment: datetime) -> datetime:
         """The instant as a naive UTC datetime; a naive `moment` is read as local time."""
         aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.timezone))
-        return aware.astimezone(UTC).replace(tzinfo=None)
+        return _clock(aware, UTC)
 
     def local_clock(self, moment: datetime) -> datetime:
         """What the project's clock shows at that moment, naive; a naive `moment` is that already."""
-        return moment.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if moment.tzinfo else moment
+        return _clock(moment, ZoneInfo(self.timezone)) if moment.tzinfo else moment
 
     def interval_start(self, moment: datetime, interval: Interval) -> datetime:
         """The local time at which the interval that holds the moment starts, naive; see `to_utc` for the moment."""
@@ -57,7 +63,7 @@ class Calendar:
             return local
         day = local.replace(hour=0)
         if interval == "week":
-            return day - timedelta(days=(day.weekday() + (self.week_start == "sunday")) % 7)
+            return shifted(day, -timedelta(days=(day.weekday() + (self.week_start == "sunday")) % 7))
         if interval in _MONTHS:
             return day.replace(month=day.month - (day.month - 1) % _MONTHS[interval], day=1)
         return day
@@ -67,8 +73,25 @@ class Calendar:
         start = self.interval_start(moment, interval)
         if interval in _MONTHS:
             month = start.month - 1 + _MONTHS[interval]
+            if start.year + month // 12 > _LAST.year:
+                return _LAST
             return start.replace(year=start.year + month // 12, month=month % 12 + 1)
-        return start + _LENGTHS[interval]
+        return shifted(start, _LENGTHS[interval])
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """The moment moved, at most to an end of the calendar."""
+    try:
+        return moment + by
+    except OverflowError:
+        return (_LAST if by > timedelta() else _FIRST).replace(tzinfo=moment.tzinfo)
+
+
+def _clock(aware: datetime, zone: tzinfo) -> datetime:
+    try:
+        return aware.astimezone(zone).replace(tzinfo=None)
+    except (OverflowError, ValueError):  # within a day of an end of the calendar
+        return _FIRST if aware.year == _FIRST.year else _LAST
 
 
 @dataclass(frozen=True)
@@ -80,11 +103,8 @@ class Period(Part):
 
     def bounds_utc(self, calendar: Calendar) -> tuple[datetime | None, datetime | None]:
         """Both ends as naive UTC datetimes; raises QuestionError when the period is empty."""
-        try:
-            start = calendar.to_utc(self.start) if self.start else None
-            end = calendar.to_utc(self.end) if self.end else None
-        except (OverflowError, ValueError) as error:
-            raise QuestionError(f"The period {self.start} to {self.end} leaves the calendar: {error}.") from error
+        start = calendar.to_utc(self.start) if self.start else None
+        end = calendar.to_utc(self.end) if self.end else None
         if start and end and start >= end:
             raise QuestionError(f"The period {self.start} to {self.end} is empty: let it start before it ends.")
         return start, end

@@ -1,10 +1,11 @@
 """Filters and matches as SQL conditions that are never null."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlglot import exp
 
+from models.calendar import Calendar
 from models.columns import Columns
 from models.filters import Filter, FilterGroup, Operator, PropertyFilter, Scalar, spellings_of, text_of
 from models.matching import EventMatch
@@ -112,9 +113,7 @@ def _compared(condition: PropertyFilter, bound: Scalar, columns: Columns) -> tup
     """What is compared and with what: numbers, or moments in UTC."""
     if not condition.compares_moments:
         return columns.number(condition), literal(float(bound))
-    moment = datetime.fromisoformat(str(bound))
-    utc = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-    return moment_in(columns.text(condition)), literal(utc)
+    return moment_in(columns.text(condition)), literal(Calendar("UTC").to_utc(datetime.fromisoformat(str(bound))))
 
 
 def _age_condition(op: Operator, condition: PropertyFilter, text: exp.Expr) -> exp.Expr:

@@ -10,7 +10,7 @@ from typing import get_args
 
 from sqlglot import exp
 
-from models.calendar import Calendar, Interval, Period
+from models.calendar import Calendar, Interval, Period, shifted
 from models.errors import QuestionError, require_choice
 from models.sql import fragment, literal, local_time, select
 
@@ -106,7 +106,7 @@ def whole_intervals(period: Period, interval: Interval, calendar: Calendar) -> P
 
 def last_moment(period: Period) -> datetime | None:
     """The last moment inside the period; None where it has no end."""
-    return period.end - timedelta(microseconds=1) if period.end else None
+    return shifted(period.end, -timedelta(microseconds=1)) if period.end else None
 
 
 def interval_bounds(period: Period, interval: Interval, calendar: Calendar, oldest: str) -> exp.Select:

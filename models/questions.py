@@ -70,7 +70,10 @@ class Question(Part):
 
     def calendar(self, of_project: Calendar) -> Calendar:
         """The calendar it is asked in."""
-        return Calendar(self.timezone or of_project.timezone, self.week_start or of_project.week_start)
+        return Calendar(
+            of_project.timezone if self.timezone is None else self.timezone,
+            of_project.week_start if self.week_start is None else self.week_start,
+        )
 
     def events_named(self) -> Iterator[frozenset[str]]:
         """The events that it means by name; of each the spellings it may have been sent with."""

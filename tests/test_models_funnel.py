@@ -458,8 +458,10 @@ def test_a_wrong_funnel_gets_a_sentence(wrong: dict[str, Any], complaint: str) -
 def test_wrong_measures_get_a_sentence() -> None:
     with pytest.raises(QuestionError, match="to_step is 3: this funnel's steps are 1 to 2"):
         FunnelTrendQuestion(REACH_PAY, to_step=3)
-    with pytest.raises(QuestionError, match="let from_step come before to_step"):
+    with pytest.raises(QuestionError, match="from_step 2 must come before 2"):
         TimeToConvertQuestion(REACH_PAY, from_step=2)
+    with pytest.raises(QuestionError, match="from_step 2 must come before 1"):
+        FunnelTrendQuestion(REACH_PAY, from_step=2, to_step=1)
     with pytest.raises(QuestionError, match="bins is 61: ask for 1 to 60"):
         TimeToConvertQuestion(REACH_PAY, bins=61)
 

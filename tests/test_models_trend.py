@@ -1,8 +1,9 @@
 """Trends: stories with known answers, and random streams judged by the oracle."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -330,6 +331,12 @@ def pay(*asked: Series, **options: Any) -> TrendQuestion:
         "1e999",
         "0x1F",
         "A +",
+        "A + 1 -- nope",
+        "2 * A /* + 1 */",
+        "A {# nope #}",
+        "1e",
+        ".5.*A",
+        "1_000",
         "*",
         "a",
         "(" * 30 + "A" + ")" * 30,
@@ -341,10 +348,24 @@ def test_a_formula_is_arithmetic_and_nothing_else(text: str) -> None:
         pay(formulas=(Formula(text),))
 
 
-def test_a_comment_in_a_formula_does_not_reach_the_statement(school: World) -> None:
-    question = pay(formulas=(Formula("A /* a remark */ + 1"),))
+def test_the_interval_of_a_number_may_be_said_with_an_offset(school: World) -> None:
+    asked = TrendQuestion(series=(Series((EventMatch("pay"),), measure="subjects"),), timezone="Asia/Shanghai")
+    row = next(row for row in ask(KIND, asked, school, Calendar()).rows if row.value)
+    assert row.interval_start is not None
+    same_moment = row.interval_start.replace(tzinfo=ZoneInfo("Asia/Shanghai")).astimezone(UTC)
 
-    assert "remark" not in ask(KIND, question, school, Calendar()).sql[0].sql.replace(question.formulas[0].label, "")
+    people = ask_people(KIND, asked, TrendNumber(interval_start=same_moment), school, Calendar())
+
+    assert people.count == row.value
+
+
+def test_two_minuses_in_a_formula_are_two(school: World) -> None:
+    formulas = tuple(map(Formula, ("A--1", "A---1", "5.*A - .5*A")))
+    (paid, *computed) = (
+        row.value or 0 for row in ask(KIND, pay(formulas=formulas, interval=None), school, Calendar()).rows
+    )
+
+    assert computed == [paid + 1, paid - 1, paid * 4.5]
 
 
 def test_whole_period_persons_are_the_people_listed_and_those_in_the_events(school: World) -> None:

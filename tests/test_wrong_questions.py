@@ -50,6 +50,9 @@ def filtered(**condition: Any) -> dict[str, Any]:
             "interval cannot be null: choose one of hour, day, week, month, quarter, year",
         ),
         ("retention", {"periods": 7.5}, "periods is 7.5: write a whole number"),
+        ("retention", {"timezone": ""}, "There is no time zone ''"),
+        ("retention", {"timezone": "posix/Asia/Shanghai"}, "There is no time zone 'posix/Asia/Shanghai'"),
+        ("retention", {"timezone": "localtime"}, "There is no time zone 'localtime'"),
         ("retention", {"rolling": "perhaps"}, 'rolling is "perhaps": write true or false'),
         (
             "retention",

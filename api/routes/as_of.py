@@ -1,12 +1,12 @@
 """Asking as of a moment: the two query parameters that questions share."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from fastapi import Query
 
+from models.calendar import Calendar
 from warehouse.one_id.worlds import World
 
 KnownAt = Annotated[
@@ -18,17 +18,15 @@ HappenedAt = Annotated[
 ]
 
 
-def as_of_parameters(timezone: str) -> Callable[[KnownAt, HappenedAt], World | None]:
+def as_of_parameters(calendar: Calendar) -> Callable[[KnownAt, HappenedAt], World | None]:
     """A dependency that reads the world a question is asked in; None for the present one."""
-    zone = ZoneInfo(timezone)
 
     def world_of(known_at: KnownAt = None, happened_at: HappenedAt = None) -> World | None:
         if known_at is None and happened_at is None:
             return None
-        return World(_aware(known_at, zone), _aware(happened_at, zone))
+        return World(_utc(known_at), _utc(happened_at))
+
+    def _utc(moment: datetime | None) -> datetime | None:
+        return None if moment is None else calendar.to_utc(moment).replace(tzinfo=UTC)
 
     return world_of
-
-
-def _aware(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=zone)

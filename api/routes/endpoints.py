@@ -145,11 +145,11 @@ def _questions(server: ServerParts) -> APIRouter:
         with server.warehouse.snapshot() as found, found.imagined(world) if world else nullcontext():
             yield found
 
-    as_of = as_of_parameters(settings.project.project.timezone)
+    calendar = calendar_of(settings)
+    as_of = as_of_parameters(calendar)
     AskedWorld = Annotated[World | None, Depends(as_of)]  # noqa: N806  # a type, made for this server's time zone
 
     router = APIRouter(dependencies=[Depends(known_project(settings))])
-    calendar = calendar_of(settings)
     router.include_router(create_questions(settings, calendar, snapshot, KeptAnswers()))
 
     @router.post("/sql", responses={200: {"content": {"text/csv": {}}}}, response_model=SqlAnswer)

@@ -36,7 +36,7 @@ OpenSnapshot = Callable[[World | None], AbstractContextManager[DuckDBSnapshot]]
 def create_questions(settings: Settings, calendar: Calendar, snapshot: OpenSnapshot, kept: KeptAnswers) -> APIRouter:
     """Three endpoints for each kind of question; what comes and goes is described by `describe_questions`."""
     router = APIRouter()
-    AskedWorld = Annotated[World | None, Depends(as_of_parameters(settings.project.project.timezone))]  # noqa: N806  # a type
+    AskedWorld = Annotated[World | None, Depends(as_of_parameters(calendar))]  # noqa: N806  # a type
     post = partial(router.post, response_model=None)
 
     @post(ANY_KIND)

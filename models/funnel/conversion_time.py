@@ -34,8 +34,6 @@ class TimeToConvertQuestion(FunnelDefinition):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_measured_steps(self, self.from_step, self.to_step)
-        if self.from_step >= (self.to_step or len(self.steps)):
-            raise QuestionError("A time to convert runs between two steps: let from_step come before to_step.")
         if self.bins is not None and not 1 <= self.bins <= MAX_BINS:
             raise QuestionError(f"bins is {self.bins}: ask for 1 to {MAX_BINS}.")
 

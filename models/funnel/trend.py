@@ -7,6 +7,7 @@ from typing import Literal
 from sqlglot import exp
 
 from models.calendar import Calendar, Interval
+from models.errors import QuestionError
 from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import judged_ctes, reread, shown_ctes
@@ -40,9 +41,11 @@ class FunnelTrendQuestion(FunnelDefinition):
 
 def require_measured_steps(definition: FunnelDefinition, from_step: int, to_step: int | None) -> None:
     """Raise QuestionError unless both are steps of the funnel, one before the other."""
+    last = len(definition.steps) if to_step is None else to_step
     definition.require_step("from_step", from_step)
-    if to_step is not None:
-        definition.require_step("to_step", to_step)
+    definition.require_step("to_step", last)
+    if from_step >= last:
+        raise QuestionError(f"What is measured lies between two steps: from_step {from_step} must come before {last}.")
 
 
 @dataclass(frozen=True)

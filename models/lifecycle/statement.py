@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlglot import exp
 
-from models.calendar import ALL_TIME, Period
+from models.calendar import ALL_TIME, Period, shifted
 from models.conditions import matches_any, moment_in
 from models.groups import all_groups, group_as_shown, group_key, grouped_events
 from models.intervals import interval_at, interval_bounds, interval_number, is_finished, whole_intervals
@@ -138,7 +138,7 @@ def _with_the_interval_before(question: LifecycleQuestion, seen: SeenEvents) -> 
     whole = whole_intervals(question.period, question.interval, seen.calendar)
     if whole.start is None:
         return whole
-    moment_before = whole.start - timedelta(microseconds=1)
+    moment_before = shifted(whole.start, -timedelta(microseconds=1))
     return Period(seen.calendar.interval_start(moment_before, question.interval), whole.end)
 
 

@@ -4,6 +4,7 @@ A formula is read into a tree, judged node by node and built anew, so that no ot
 """
 
 import math
+import re
 from collections.abc import Mapping
 
 import sqlglot
@@ -16,6 +17,7 @@ from models.sql import DIALECT, fragment, literal
 MAX_LENGTH = 200
 MAX_PARENTHESES = 20
 
+_TOKEN = re.compile(r'\s+|"(?:[^"]|"")*"|[^\W\d]\w*|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[-+*/()]')
 _BINARY: tuple[type[exp.Binary], ...] = (exp.Add, exp.Sub, exp.Mul)
 
 
@@ -28,8 +30,12 @@ def formula_sql(text: str, values: Mapping[str, exp.Expr]) -> exp.Expr:
         raise QuestionError(
             f"A formula has at most {MAX_LENGTH} characters and {MAX_PARENTHESES} parentheses: {text[:40]!r} has more."
         )
+    tokens = _TOKEN.findall(text)
+    if "".join(tokens) != text:
+        raise _no_formula(text, values)
     try:
-        tree = sqlglot.parse_one(text, dialect=DIALECT)
+        # Apart, two minuses are two, and nothing begins a comment of SQL.
+        tree = sqlglot.parse_one(" ".join(tokens), dialect=DIALECT)
     except SqlglotError as error:
         raise _no_formula(text, values) from error
     result = _build(tree, text, values)
