@@ -14,6 +14,7 @@ from models.columns import Absent
 from models.errors import QuestionError
 from models.known_names import has_come
 from models.missing_numbers import require_in_rows
+from models.patterns import require_patterns
 from models.questions import OTHER, Question, QuestionKind, QuestionT, Scope, Statement
 from models.sql import fragment, literal, render, select
 from warehouse.reader import Snapshot
@@ -111,6 +112,7 @@ def scope_of(question: Question, snapshot: Snapshot, calendar: Calendar, absent:
     That is an event, a property, or an account type; events and properties that the plan declares are merely missing.
     """
     question.subject.require_known(snapshot)
+    require_patterns(question, snapshot)
     properties = tuple(snapshot.event_properties())
     if absent == "refuse" and not has_come(question, snapshot, properties):
         absent = "missing"

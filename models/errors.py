@@ -8,14 +8,25 @@ All of them are final: asking again without changing the question fails again. B
 validation errors where a question is read from JSON.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 _FEW = 3  # names that a hint gives
+_LONG_NAME = 100
+_LONG_MESSAGE = 1000
+_END_OF_WORD = re.compile(rf"(?<=\S{{{_LONG_NAME}}})\S+(?=\S{{3}})")
 
 
 class QuestionError(ValueError):
-    """The question cannot be answered as asked; the message says how to ask it right."""
+    """The question cannot be answered as asked; the message says how to ask it right.
+
+    What a question brings in may be of any length: the message has the beginning of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        said = _END_OF_WORD.sub("...", message)
+        super().__init__(said if len(said) <= _LONG_MESSAGE else f"{said[:_LONG_MESSAGE]}...")
 
 
 class NoSuchNumber(QuestionError):  # says what there is not, as NoSuchPerson does
@@ -40,7 +51,7 @@ class UnknownPropertyError(QuestionError):
 
 def close_names(name: str, known_names: Iterable[str]) -> tuple[str, ...]:
     """The known names most like a name that is none of them, whatever the case; the closest first."""
-    wanted, by_lower = name.lower(), {known.lower(): known for known in sorted(known_names)}
+    wanted, by_lower = name[:_LONG_NAME].lower(), {known.lower(): known for known in sorted(known_names)}
     close = get_close_matches(wanted, by_lower) or [known for known in by_lower if wanted in known][:_FEW]
     return tuple(by_lower[each] for each in close)
 

@@ -6,8 +6,11 @@ import pytest
 
 from api.json_texts import read_json
 from api.routes.question_types import read_people_request, read_question, types_of
-from models.errors import QuestionError
+from models.asking import ask
+from models.calendar import Calendar
+from models.errors import QuestionError, UnknownPropertyError
 from models.kinds import kind_named
+from tests.worlds import StoryEvent, at, world
 
 TRIAL = {"any_of": [{"event": "TrialStarted"}]}
 OPERATORS = (
@@ -140,6 +143,24 @@ def test_a_body_beyond_what_is_read_is_refused_in_words(body: str, sentence: str
         read_json(body)
 
     assert sentence in str(refused.value)
+
+
+def test_a_long_name_is_told_by_its_beginning() -> None:
+    error = UnknownPropertyError("x" * 200_000, ["channel"])
+
+    assert str(error).startswith("No event has a property 'xxx")
+    assert str(error).endswith("...x': see the names with: onepath catalog.")
+    assert len(str(error)) < 200
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=ads)", r"(a)\1", "(a{1000}){1000}"])
+def test_what_is_no_regular_expression_is_refused_by_its_property(pattern: str) -> None:
+    retention = kind_named("retention")
+    question = read_question(types_of(retention), filtered(op="matches", value=pattern))
+    paid = world([StoryEvent("mei", "pay", at(0), properties={"channel": "ads"})])
+
+    with pytest.raises(QuestionError, match="'matches' on 'channel' takes a regular expression of RE2"):
+        ask(retention, question, paid, Calendar())
 
 
 def test_an_emoji_and_a_long_id_are_read() -> None:
