@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -11,6 +10,7 @@ import httpx
 
 from api.errors import ApiError
 from api.settings import SERVER_FILE, Settings
+from models.errors import UnknownEventError
 
 
 class Refused(ApiError):
@@ -59,13 +59,7 @@ def unknown_events(settings: Settings, ask: Ask, names: Sequence[str]) -> list[s
         return []
     sql = "select distinct event_name from events order by event_name"
     known = [row[0] for row in ask("POST", project_path(settings, "sql"), {"sql": sql}).json()["rows"]]
-    return [_unknown_event(name, known) for name in names if name not in known]
-
-
-def _unknown_event(name: str, known: list[str]) -> str:
-    by_lower = {each.lower(): each for each in known}
-    close = [repr(by_lower[each]) for each in get_close_matches(name.lower(), by_lower)]
-    return f"no event is named {name!r}" + (f"; did you mean {' or '.join(close)}?" if close else "")
+    return [str(UnknownEventError(name, known)) for name in names if name not in known]
 
 
 def _authorization(settings: Settings) -> dict[str, str]:

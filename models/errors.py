@@ -1,6 +1,7 @@
 """What can be wrong with a question.
 
     QuestionError (a ValueError)      the question cannot be answered as asked; the message says how to ask it right
+    |- UnknownEventError              it names an event that nobody has sent
     |- UnknownPropertyError           it names a property that no event, no person or no account carries
     `- NoSuchNumber                   somebody wants the people of a number that is not in the answer
 
@@ -33,6 +34,13 @@ class NoSuchNumber(QuestionError):  # says what there is not, as NoSuchPerson do
     """Somebody wants the people of a number that is not in the answer."""
 
 
+class UnknownEventError(QuestionError):
+    """No event has this name."""
+
+    def __init__(self, name: str, known_names: Iterable[str]) -> None:
+        super().__init__(f"No event is named {name!r}: {_hint(close_names(name, known_names))}")
+
+
 class UnknownPropertyError(QuestionError):
     """No `owner` (event, person, or account of a type) has had a property of this name.
 
@@ -43,10 +51,12 @@ class UnknownPropertyError(QuestionError):
         known = sorted(known_names)
         self.name = name
         self.close_names = close_names(name, known)
-        close = " or ".join(map(repr, self.close_names))
-        hint = f"did you mean {close}?" if close else "see the names with: onepath catalog."
         said = owner if owner in ("event", "person", "account") else f"account of the type {owner!r}"
-        super().__init__(f"No {said} has a property {name!r}: {hint}")
+        super().__init__(f"No {said} has a property {name!r}: {_hint(self.close_names)}")
+
+
+def _hint(close: tuple[str, ...]) -> str:
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else "see the names with: onepath catalog."
 
 
 def close_names(name: str, known_names: Iterable[str]) -> tuple[str, ...]:

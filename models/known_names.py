@@ -6,7 +6,7 @@ What the tracking plan declares may be asked for before it first comes: it is me
 from collections.abc import Iterable, Iterator
 
 from ingest.plan.plan import Plan
-from models.errors import QuestionError, UnknownPropertyError, close_names
+from models.errors import UnknownEventError, UnknownPropertyError
 from models.filters import PropertyOf
 from models.questions import Question, parts_of
 from warehouse.plans import plan_in_force
@@ -31,7 +31,7 @@ def has_come(question: Question, snapshot: Snapshot, properties: Iterable[EventP
     plan = in_force.plan if in_force else Plan()
     for spellings in events:
         if spellings.isdisjoint(plan.events):
-            raise _no_event(min(spellings), snapshot)
+            raise UnknownEventError(min(spellings), snapshot.query(_EVENT_NAMES)["event_name"].to_pylist())
     for each in of_events:
         if not _is_of_events(each.property, plan):
             raise UnknownPropertyError(each.property, known.values())
@@ -53,9 +53,3 @@ def _owner(wanted: PropertyOf) -> tuple[str, str]:
 
 def _is_of_events(name: str, plan: Plan) -> bool:
     return name in plan.common_properties or any(name in event.properties for event in plan.events.values())
-
-
-def _no_event(name: str, snapshot: Snapshot) -> QuestionError:
-    close = close_names(name, snapshot.query(_EVENT_NAMES)["event_name"].to_pylist())
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "see the names with: onepath catalog."
-    return QuestionError(f"No event is named {name!r}: {hint}")

@@ -60,7 +60,7 @@ def test_the_catalog_is_a_table_an_event_or_json(house: House) -> None:
         assert (misspelt.returncode, misspelt.stdout, misspelt.stderr) == (
             1,
             "",
-            "onepath: no event is named 'trialstar'; did you mean 'TrialStartd' or 'TrialStarted'?\n",
+            "onepath: No event is named 'trialstar': did you mean 'TrialStartd' or 'TrialStarted'?\n",
         )
 
 
