@@ -13,22 +13,23 @@ from models.slots import INTERVAL_CTES, in_interval, interval_ctes, span_of
 from models.sql import fragment, literal, select, union_all
 
 # TRICKY: an event that is both stands as second before it stands as first, so that it never follows itself.
-# Aggregates over the frame stay fast where second events are rare; first_value with nulls ignored looks row by row.
+# DuckDB takes linear time over frames that begin where the partition does, so the latest events come first. With nulls
+# ignored or a filter on count(*), it takes quadratic time where second events are rare.
 _FOLLOWED = """
 select
     *,
-    min(event_at) filter (where not is_first) over next_rows as second_at,
-    count(*) filter (where not is_first) over next_rows as second_number,
+    min(case when not is_first then event_at end) over next_rows as second_at,
+    count(case when not is_first then 1 end) over next_rows as second_number,
     $breakdown as pair_breakdown
 from both_events
 window next_rows as (
     partition by subject_id, held
-    order by event_at, log_order, is_first
-    rows between 1 following and unbounded following
+    order by event_at desc, log_order desc, is_first desc
+    rows between unbounded preceding and 1 preceding
 )
 """
 _BREAKDOWN_OF_SECOND = """
-arg_min(breakdown, row(event_at, log_order)) filter (where not is_first) over next_rows
+arg_min(breakdown, case when not is_first then row(event_at, log_order) end) over next_rows
 """
 _PAIRS = """
 select
