@@ -478,3 +478,10 @@ def test_what_can_only_be_refused_when_asked_is_refused_in_a_sentence() -> None:
         ask(FUNNEL, FunnelQuestion(REACH_PAY, breakdown=Breakdown.of("chanel")), snapshot, UTC_CALENDAR)
     with pytest.raises(QuestionError, match="No event is named 'reached': did you mean 'reach'"):
         ask(FUNNEL, FunnelQuestion((FunnelStep.of("reached"),)), snapshot, UTC_CALENDAR)
+
+
+def test_a_funnel_of_one_step_has_a_trend_of_who_began() -> None:
+    snapshot = world([StoryEvent("ann", "reach", at(0)), StoryEvent("bob", "reach", at(90_000))])
+    question = FunnelTrendQuestion((FunnelStep((EventMatch("reach"),)),), interval="day")
+    rows = ask(FUNNEL_TREND, question, snapshot, UTC_CALENDAR).rows
+    assert [(row.from_count, row.to_count, row.conversion_rate) for row in rows] == [(1, 1, 1.0), (1, 1, 1.0)]

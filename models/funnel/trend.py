@@ -36,7 +36,8 @@ class FunnelTrendQuestion(FunnelDefinition):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_few_intervals(self.interval, self.period)
-        require_measured_steps(self, self.from_step, self.to_step)
+        if len(self.steps) > 1:  # a funnel of one step has its trend, too: who began
+            require_measured_steps(self, self.from_step, self.to_step)
 
 
 def require_measured_steps(definition: FunnelDefinition, from_step: int, to_step: int | None) -> None:
