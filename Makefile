@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Where bytecode is not kept, each of the many processes that demo and tests start would compile its libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo up test test-faults fuzz test-sdks test-random test-peers bench lint kernel lock clean
+.PHONY: demo up test test-demo test-faults fuzz test-sdks test-random test-peers bench lint kernel lock clean
 
 demo: .venv/ready
 	$(BIN)/onepath demo $(ARGS)
@@ -21,6 +21,10 @@ test: .venv/ready
 test-faults: .venv/ready
 	$(BIN)/pytest -m 'slow or not slow' -n 0 tests/test_fault_disk.py tests/test_fault_connections.py tests/test_fault_clock.py
 	$(BIN)/python -m tests.fault_sweep $(ARGS)
+
+# The demo twice, on two folders: the same numbers.
+test-demo: .venv/ready
+	$(BIN)/pytest -m 'slow or not slow' tests/test_demo.py $(ARGS)
 
 # 100,000 mutations of recorded requests over every endpoint. ARGS="--requests 5000 --seed 7", or "--seed 7 --only 42" for one of them
 fuzz: .venv/ready

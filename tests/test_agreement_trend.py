@@ -40,7 +40,7 @@ def whole(measure: Measure, period: Period, **options: Any) -> TrendQuestion:
     return TrendQuestion(series=(asked,), interval=None, period=period, **options)
 
 
-@examples(25)
+@examples(15)
 @given(snapshot=WORLDS, period=periods("day"))
 def test_persons_of_a_trend_are_the_people_listed_and_the_distinct_persons_in_sql(
     snapshot: World, period: Period
@@ -58,7 +58,7 @@ def test_persons_of_a_trend_are_the_people_listed_and_the_distinct_persons_in_sq
     assert value(whole("total", period), snapshot) == in_sql["total"]
 
 
-@examples(25)
+@examples(15)
 @given(snapshot=WORLDS, split=breakdowns(), period=periods("day"), measure=st.sampled_from(("total", "sum")))
 def test_groups_and_intervals_add_up_to_the_whole(
     snapshot: World, split: Breakdown | None, period: Period, measure: Measure
@@ -74,7 +74,7 @@ def test_groups_and_intervals_add_up_to_the_whole(
     assert [row.value for row in growing][-1:] == pytest.approx([total] if by_day else [])
 
 
-@examples(25)
+@examples(15)
 @given(snapshot=WORLDS, period=periods("day"))
 def test_first_payments_and_growing_subjects_count_everybody_once(snapshot: World, period: Period) -> None:
     everybody = value(whole("subjects", period), snapshot)
@@ -87,7 +87,7 @@ def test_first_payments_and_growing_subjects_count_everybody_once(snapshot: Worl
     assert sum(row.value for row in firsts) == everybody
 
 
-@examples(25)
+@examples(15)
 @given(snapshot=WORLDS, period=periods("day"))
 def test_a_distribution_has_the_subjects_and_events_of_the_trend(snapshot: World, period: Period) -> None:
     answer = rows(distribution, DistributionQuestion(any_of=PAY, period=period), snapshot)
@@ -111,7 +111,7 @@ def test_a_distribution_has_the_subjects_and_events_of_the_trend(snapshot: World
         assert people.count == row.subject_count
 
 
-@examples(25)
+@examples(15)
 @given(snapshot=WORLDS, period=periods("day"))
 def test_from_payment_to_payment_there_is_a_pair_for_all_but_each_last_one(snapshot: World, period: Period) -> None:
     question = IntervalQuestion(first=Step(PAY), second=Step(PAY), period=period)

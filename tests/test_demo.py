@@ -104,6 +104,7 @@ def select(ask: Ask, run: Run, sql: str) -> list[dict[str, Any]]:
     return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
 
 
+@pytest.mark.slow
 def test_two_runs_on_two_folders_print_the_same_numbers(run: Run, tmp_path: Path) -> None:
     again = run_demo(tmp_path / "second")
     assert run.printed == again.printed

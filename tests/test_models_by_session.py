@@ -70,7 +70,7 @@ def cut(events: Sequence[StoryEvent], gap: timedelta, opening: str | None) -> li
     st.sampled_from(((), (PropertyFilter("event_name", "neq", "pay", of="field"),))),
     st.sampled_from((Period(), Period(datetime(2024, 3, 31), datetime(2024, 10, 27)))),  # noqa: DTZ001  # local times
 )
-@examples(60)
+@examples(30)
 def test_sessions_are_cut_from_all_events_whatever_is_asked(
     events: list[StoryEvent],
     question: Callable[..., Question],
