@@ -18,6 +18,7 @@ from bench.timing import out, show, take_turns
 from models.asking import ask
 from models.breakdown import Breakdown, BreakdownProperty
 from models.calendar import Calendar
+from models.filters import PropertyFilter
 from models.funnel import FunnelStep
 from models.kinds import kind_of
 from models.matching import EventMatch, Step
@@ -75,6 +76,8 @@ def questions() -> Mapping[str, Question]:
     funnel_steps = tuple(FunnelStep((each,)) for each in events)
     every_event = (trend.Series((EventMatch(None),)), trend.Series((EventMatch(None),), measure="subjects"))
     by_source = Breakdown((BreakdownProperty("source", of="field"),))
+    # Those without any of the events are counted by neither.
+    of_steps = PropertyFilter("event_name", "eq", tuple(f"Event{number}" for number in range(5)), of="field")
     return {
         "funnel": funnel.FunnelQuestion(funnel_steps),
         "funnel, strict": funnel.FunnelQuestion(funnel_steps, order="strict"),
@@ -87,7 +90,9 @@ def questions() -> Mapping[str, Question]:
         "interval": interval.IntervalQuestion(first=steps[0], second=steps[1]),
         "sessions, by day": sessions.SessionsQuestion(interval="day"),
         "paths": paths.PathsQuestion(any_of=tuple(events)),
-        "sequence match": sequences.SequenceMatchQuestion(conditions=steps[:3], pattern="(?1).*(?2).*(?3)"),
+        "sequence match": sequences.SequenceMatchQuestion(
+            conditions=steps[:3], pattern="(?1).*(?2).*(?3)", where=(of_steps,)
+        ),
     }
 
 
