@@ -176,25 +176,30 @@ ENDS = st.sampled_from([None, None, "/a/", "pay", "visit", "/b*x"])
 
 @st.composite
 def questions(draw: st.DrawFn) -> PathsQuestion:
+    any_of = draw(st.sampled_from([(), (EventMatch("visit"), EventMatch("pay"))]))
+    labels = draw(
+        st.sampled_from(
+            [
+                (),
+                (VISIT_PAGES,),
+                (NodeLabel((PropertyOf("event_name", of="field"), PropertyOf("url")), separator=" "),),
+            ]
+        )
+    )
+    groupings = draw(st.sampled_from([(), ("/b*x",), ("_1", "a*")]))
+    # Where nodes are called by their events, an end that is none of them is refused.
+    ends = ENDS if labels or groupings or not any_of else st.sampled_from([None, "visit", "pay"])
     return PathsQuestion(
         period=draw(PERIODS),
         where=draw(st.sampled_from([(), (PropertyFilter("url", "neq", "/a"),)])),
         timezone=draw(st.sampled_from(["UTC", "Europe/Berlin", "Asia/Shanghai"])),
-        any_of=draw(st.sampled_from([(), (EventMatch("visit"), EventMatch("pay"))])),
-        labels=draw(
-            st.sampled_from(
-                [
-                    (),
-                    (VISIT_PAGES,),
-                    (NodeLabel((PropertyOf("event_name", of="field"), PropertyOf("url")), separator=" "),),
-                ]
-            )
-        ),
+        any_of=any_of,
+        labels=labels,
         without_trailing_slash=draw(st.booleans()),
-        groupings=draw(st.sampled_from([(), ("/b*x",), ("_1", "a*")])),
+        groupings=groupings,
         exclude=draw(st.sampled_from([(), ("/",)])),
-        start=draw(ENDS),
-        end=draw(ENDS),
+        start=draw(ends),
+        end=draw(ends),
         session=draw(CUTS),
         step_limit=draw(st.integers(2, 6)),
         edge_limit=draw(st.sampled_from([None, 1, 2])),
