@@ -30,7 +30,7 @@ class QuestionError(ValueError):
         super().__init__(said if len(said) <= _LONG_MESSAGE else f"{said[:_LONG_MESSAGE]}...")
 
 
-class NoSuchNumber(QuestionError):  # says what there is not, as NoSuchPerson does
+class NoSuchNumber(QuestionError):
     """Somebody wants the people of a number that is not in the answer."""
 
 

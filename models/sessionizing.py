@@ -78,21 +78,28 @@ def session_ctes(
     return {"cut_events": cut_events, "session_events": select(_SESSION_EVENTS)}
 
 
-_EVENTS_IN_SESSIONS = "select *, person_id || '/' || session_number as session_id from session_events"
+_EVENTS_IN_SESSIONS = """
+select * exclude ({cut_columns}), person_id || '/' || session_number as session_id
+from session_events
+"""
+_CUT_COLUMNS = ("subject_id", "begins_session", "event_number", "session_number")
 
 
 def events_in_sessions(cut: SessionCut, columns: Columns, calendar: Calendar) -> dict[str, exp.Query]:
     """CTEs that end in EVENTS_IN_SESSIONS: every event there is with session_id, the session of its person.
 
     Sessions are cut from all events of a person, whatever a question asks about; `columns` are for these CTEs alone.
+    What they were cut by is no column of the events: a question may call its own by the same names.
     """
-    flags = [exp.alias_(is_meant, name) for name, is_meant in cut.flags(columns).items()]
-    events = columns.join(select("select events.*, events.person_id as subject_id from events").select(*flags))
+    flags = cut.flags(columns)
+    events = select("select events.*, events.person_id as subject_id from events")
+    events = columns.join(events.select(*(exp.alias_(is_meant, name) for name, is_meant in flags.items())))
+    cut_columns = ", ".join((*_CUT_COLUMNS, *flags))
     return {
         **columns.ctes,
         "events_to_cut": events,
         **session_ctes(cut, "events_to_cut", calendar),
-        EVENTS_IN_SESSIONS: select(_EVENTS_IN_SESSIONS),
+        EVENTS_IN_SESSIONS: select(_EVENTS_IN_SESSIONS.format(cut_columns=cut_columns)),
     }
 
 

@@ -15,13 +15,14 @@ from models.distribution import DistributionQuestion
 from models.errors import QuestionError
 from models.filters import PropertyFilter
 from models.funnel import FunnelNumber, FunnelQuestion, FunnelStep, FunnelTrendQuestion, TimeToConvertQuestion
+from models.interval import IntervalQuestion
 from models.kinds import kind_of
 from models.lifecycle import LifecycleQuestion
 from models.matching import EventMatch, Step
 from models.paths import PathsQuestion
 from models.questions import Question
 from models.retention import RetentionQuestion
-from models.sequences import SequenceMatchQuestion
+from models.sequences import SequenceMatchQuestion, WindowFunnelQuestion
 from models.sessionizing import SessionCut
 from models.stickiness import StickinessQuestion
 from models.trend import Series, TrendQuestion
@@ -40,6 +41,10 @@ QUESTIONS: tuple[Callable[..., Question], ...] = (
     lambda **how: FunnelTrendQuestion(STEPS, interval="day", **how),
     lambda **how: TimeToConvertQuestion(STEPS, **how),
     lambda **how: TrendQuestion(series=(Series((VISIT,), measure="subjects"),), **how),
+    lambda **how: TrendQuestion(series=(Series((VISIT,), occurrence="first_time"),), interval="day", **how),
+    lambda **how: TrendQuestion(series=(Series((VISIT,), occurrence="last_in_period"),), **how),
+    lambda **how: IntervalQuestion(first=Step((VISIT,)), second=Step((TRIAL,)), **how),
+    lambda **how: WindowFunnelQuestion(conditions=(Step((VISIT,)), Step((TRIAL,))), window_s=86_400, **how),
     lambda **how: RetentionQuestion(interval="hour", periods=2, **how),
     lambda **how: LifecycleQuestion(any_of=(VISIT,), **how),
     lambda **how: StickinessQuestion(**how),
