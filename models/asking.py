@@ -13,6 +13,7 @@ from models.calendar import Calendar
 from models.columns import Absent
 from models.errors import QuestionError
 from models.known_names import has_come
+from models.limits import MAX_ROWS
 from models.missing_numbers import require_in_rows
 from models.patterns import require_patterns
 from models.questions import OTHER, Question, QuestionKind, QuestionT, Scope, Statement
@@ -56,7 +57,13 @@ def ask(
 ) -> Answer:
     """The whole answer; raises QuestionError when the question cannot be answered as asked."""
     sql = rows_sql(kind, question, scope_of(question, snapshot, calendar, absent))
-    rows = tuple(kind.row(**row) for row in _values_of(snapshot.query(sql)))
+    found = snapshot.query(f"{sql}\nlimit {MAX_ROWS + 1}")
+    if found.num_rows > MAX_ROWS:
+        raise QuestionError(
+            f"The answer has more than {MAX_ROWS:,} rows: give the breakdown a limit, or ask a longer interval or a "
+            "shorter period."
+        )
+    rows = tuple(kind.row(**row) for row in _values_of(found))
     return Answer(question, snapshot.watermark, (SqlStatement(kind.name, sql),), rows)
 
 

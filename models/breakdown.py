@@ -59,9 +59,14 @@ def is_growing(boundaries: Sequence[float]) -> bool:
     return all(map(isfinite, numbers)) and all(lower < higher for lower, higher in pairwise(numbers))
 
 
+def group_texts(breakdown: Breakdown, columns: Columns) -> list[exp.Expr]:
+    """The group of an event, a text for each property."""
+    return [_group_text(each, columns) for each in breakdown.by]
+
+
 def group_of_event(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
     """The group of an event as a list of texts; the empty list where nothing is split."""
-    texts = [_group_text(each, columns) for each in breakdown.by] if breakdown else []
+    texts = group_texts(breakdown, columns) if breakdown else []
     return exp.cast(exp.array(*texts), "varchar[]") if texts else fragment("cast([] as varchar[])")
 
 

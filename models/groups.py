@@ -1,22 +1,24 @@
 """Events in the groups of a breakdown: every group is asked as if its events were all there are.
 
-The column `breakdown` is a list of texts. Where groups are joined, the rest beyond the limit is the empty list and a
-constant stands where nothing is split, which group and join faster than null and a list: `group_as_shown` ends that.
+In answers the column `breakdown` is a list of texts, null for the rest beyond the limit. Until then events are grouped
+and joined by its key, which takes half the time of a list: the text of one property, a struct of the texts of several;
+with a limit the number of the group among those kept, 0 for the rest; and 0 where nothing is split. `group_as_shown`
+turns a key into the list.
 """
 
 from sqlglot import exp
 
-from models.breakdown import Breakdown, group_of_event
+from models.breakdown import Breakdown, group_texts
 from models.columns import Columns
-from models.sql import fragment, select
+from models.sql import fragment, literal, select
 
 GROUPED_EVENTS = "grouped_events"
 
 _KEPT_GROUPS = """
-select breakdown as kept_breakdown
+select breakdown as kept_breakdown, row_number() over (order by $size desc, breakdown) as group_number
 from sized_rows
 group by breakdown
-order by $size desc, breakdown
+order by group_number
 limit $limit
 """
 
@@ -43,7 +45,7 @@ def beside_kept_groups(query: exp.Select, breakdown: Breakdown | None) -> exp.Se
 
 
 def shown_group(breakdown: Breakdown | None) -> exp.Expr:
-    """The column `breakdown` as answers have it: null (the rest) for a group that is not among `kept_groups`."""
+    """The column `breakdown`, and null (the rest) for a group that is not among `kept_groups`."""
     return fragment("kept_groups.kept_breakdown") if _is_limited(breakdown) else exp.column("breakdown")
 
 
@@ -56,15 +58,15 @@ def in_shown_groups(rows: str, breakdown: Breakdown | None) -> exp.Select:
 
 
 def group_key(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
-    """The group of an event as groups are joined."""
-    return group_of_event(breakdown, columns) if breakdown else fragment("0")
+    """The key of an event's group, before it is looked up among `kept_groups`."""
+    texts = group_texts(breakdown, columns) if breakdown else [fragment("0")]
+    return texts[0] if len(texts) == 1 else exp.func("row", *texts)
 
 
 def joined_group(breakdown: Breakdown | None) -> exp.Expr:
-    """The column `breakdown` as groups are joined: the rest beyond the limit is the empty list."""
-    shown = shown_group(breakdown)
-    group = fragment("coalesce($shown, cast([] as varchar[]))", shown=shown) if _is_limited(breakdown) else shown
-    return exp.alias_(group, "breakdown")
+    """The column `breakdown` as the key that is left, beside `kept_groups`."""
+    kept = fragment("coalesce(kept_groups.group_number, 0)") if _is_limited(breakdown) else exp.column("breakdown")
+    return exp.alias_(kept, "breakdown")
 
 
 def _is_limited(breakdown: Breakdown | None) -> bool:
@@ -85,15 +87,26 @@ def grouped_events(seen: exp.Select, breakdown: Breakdown | None, sized: str = "
 
 
 def group_as_shown(breakdown: Breakdown | None, table: str) -> exp.Expr:
-    """The joined group as answers have it: [] where nothing is split, null for the rest beyond the limit."""
+    """The group of a key, as answers have it: [] where nothing is split, null for the rest beyond the limit."""
     if breakdown is None:
         return fragment("cast([] as varchar[])")
-    column = exp.column("breakdown", table=table)
-    return fragment("nullif($column, cast([] as varchar[]))", column=column) if breakdown.limit else column
+    key = exp.column("breakdown", table=table)
+    if breakdown.limit is None:
+        return _as_list(key, breakdown)
+    shown = _as_list(exp.column("kept_breakdown"), breakdown)
+    return fragment(
+        "list_extract((select list($shown order by group_number) from kept_groups), $key)", shown=shown, key=key
+    )
+
+
+def _as_list(key: exp.Expr, breakdown: Breakdown) -> exp.Expr:
+    count = len(breakdown.by)
+    texts = [key] if count == 1 else [exp.func("struct_extract", key, literal(at)) for at in range(1, count + 1)]
+    return exp.cast(exp.array(*texts), "varchar[]")
 
 
 def all_groups(breakdown: Breakdown | None, table: str) -> exp.Select:
-    """The joined groups there are; the one of all where nothing is split, also where nobody is in it."""
+    """The keys of the groups there are; the one of all where nothing is split, also where nobody is in it."""
     if breakdown is None:
         return select("select 0 as breakdown")
     return select("select distinct breakdown from members", {"members": table})

@@ -6,7 +6,7 @@ import pytest
 
 from api.json_texts import read_json
 from api.routes.question_types import read_people_request, read_question, types_of
-from models.asking import ask
+from models.asking import ask, ask_frame
 from models.calendar import Calendar
 from models.errors import QuestionError, UnknownPropertyError
 from models.kinds import kind_named
@@ -161,6 +161,23 @@ def test_what_is_no_regular_expression_is_refused_by_its_property(pattern: str) 
 
     with pytest.raises(QuestionError, match="'matches' on 'channel' takes a regular expression of RE2"):
         ask(retention, question, paid, Calendar())
+
+
+def test_an_answer_that_nobody_could_look_at_is_refused_before_it_fills_the_memory() -> None:
+    """Twelve orders, minute by minute for six days: 103,680 rows; by the hour they are 1,728."""
+    orders = world([StoryEvent("mei", "pay", at(0), properties={"order": str(number)}) for number in range(12)])
+    six_days = {
+        "series": [{"any_of": [{"event": "pay"}]}],
+        "breakdown": {"by": [{"property": "order"}]},
+        "period": {"start": "2024-01-01", "end": "2024-01-07"},
+    }
+    trend = kind_named("trend")
+    by_minute, by_hour = (read_question(types_of(trend), {**six_days, "interval": each}) for each in ("minute", "hour"))
+
+    with pytest.raises(QuestionError, match="more than 100,000 rows: give the breakdown a limit, or ask a longer"):
+        ask(trend, by_minute, orders, Calendar())
+    assert len(ask(trend, by_hour, orders, Calendar()).rows) == 12 * 6 * 24
+    assert ask_frame(trend, by_minute, orders, Calendar()).height == 12 * 6 * 24 * 60
 
 
 def test_an_emoji_and_a_long_id_are_read() -> None:

@@ -130,7 +130,7 @@ def build(question: LifecycleQuestion, scope: Scope) -> Statement:
         shown=group_as_shown(breakdown, "counted_subjects"),
         interval_start=interval_at(number, interval, calendar),
     )
-    return Statement(ctes, rows, people, materialized=("active_intervals", "statuses", "bounds"))
+    return Statement(ctes, rows, people, materialized=("kept_groups", "active_intervals", "statuses", "bounds"))
 
 
 def _with_the_interval_before(question: LifecycleQuestion, seen: SeenEvents) -> Period:

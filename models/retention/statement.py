@@ -123,7 +123,7 @@ def build(question: RetentionQuestion, scope: Scope) -> Statement:
         ctes,
         rows=select(_ROWS, **_shown(question, seen, "cells")),
         people=select(_PEOPLE, **_shown(question, seen, "counted_subjects")),
-        materialized=("active_intervals", "members", "bounds"),
+        materialized=("kept_groups", "active_intervals", "members", "bounds"),
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from models.breakdown import Breakdown, group_of_event
+from models.breakdown import Breakdown
 from models.conditions import all_hold, matches_any
-from models.groups import all_groups, beside_kept_groups, group_as_shown, joined_group, kept_groups
+from models.groups import all_groups, beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.questions import SeenEvents, Statement
 from models.sequences.questions import SequenceQuestion
 from models.sql import any_of, fragment, select
@@ -29,7 +29,7 @@ class SequenceRows:
         columns = self.seen.columns
         own: dict[str, exp.Expr] = {name: exp.column(name, table="events") for name in ("event_at", "log_order")}
         if self.question.breakdown is not None:
-            own["breakdown"] = group_of_event(self.question.breakdown, columns)
+            own["breakdown"] = group_key(self.question.breakdown, columns)
         met = {
             flag.name: matches_any(condition.any_of, columns)
             for flag, condition in zip(self.flags, self.question.conditions, strict=True)
@@ -64,7 +64,7 @@ class SequenceRows:
         people = select(
             "select * replace ($shown as breakdown) from results", shown=group_as_shown(breakdown, "results")
         )
-        return Statement(all_ctes, rows, people, (*materialized, "named_results"))
+        return Statement(all_ctes, rows, people, (*materialized, "named_results", "kept_groups"))
 
     def _path(self) -> exp.Expr:
         is_split = self.question.breakdown is not None

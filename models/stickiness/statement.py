@@ -98,7 +98,7 @@ def build(question: StickinessQuestion, scope: Scope) -> Statement:
     }
     rows = select(_ROWS, shown=group_as_shown(breakdown, "cells"))
     people = select(_PEOPLE, shown=group_as_shown(breakdown, "counted_subjects"))
-    return Statement(ctes, rows, people, materialized=("event_counts", "bounds", "active_subjects"))
+    return Statement(ctes, rows, people, materialized=("kept_groups", "event_counts", "bounds", "active_subjects"))
 
 
 def _active_intervals(question: StickinessQuestion) -> exp.Select:
