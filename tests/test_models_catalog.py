@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from ingest.plan.plan import plan_values
 from ingest.plan.reading import read_plan
-from models.catalog import CatalogAnswer, CatalogQuestion, SeenProperty, SeenSdk, SeenType, answer_catalog
 from models.errors import QuestionError
-from models.plan_check import PlanCheck, check_plan
-from models.plan_draft import draft_plan
+from models.plan.catalog import CatalogAnswer, CatalogQuestion, SeenProperty, SeenSdk, SeenType, answer_catalog
+from models.plan.check import PlanCheck, check_plan
+from models.plan.draft import draft_plan
 from tests.examples import histories
 from tests.stories import Json, StoryLog, event, load_story, login, native, segment, told
 from warehouse.warehouse import Warehouse

@@ -17,9 +17,9 @@ from api.routes.projects import known_project
 from ingest.errors import PlanError
 from ingest.plan.plan import plan_values
 from ingest.plan.reading import read_plan
-from models.catalog import CatalogAnswer, CatalogQuestion, answer_catalog
-from models.plan_check import PlanCheck, check_plan
-from models.plan_draft import draft_plan
+from models.plan.catalog import CatalogAnswer, CatalogQuestion, answer_catalog
+from models.plan.check import PlanCheck, check_plan
+from models.plan.draft import draft_plan
 from warehouse.plans import plan_in_force
 from warehouse.reader import Snapshot
 

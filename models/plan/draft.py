@@ -6,7 +6,7 @@ It accepts nearly all that came, so that applying it in mode warn shows only wha
 from collections.abc import Iterable
 
 from ingest.plan.plan import READ_BY_ONEPATH, EventRule, Plan, PlanType, PropertyRule, PropertyRules
-from models.catalog import CatalogAnswer, SeenEvent, SeenProperty
+from models.plan.catalog import CatalogAnswer, SeenEvent, SeenProperty
 
 # A property that all of this many events had is taken for one that they need.
 _ENOUGH_TO_REQUIRE = 100

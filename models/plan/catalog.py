@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from models.answers import SqlStatement
-from models.catalog_sql import (
+from models.errors import QuestionError
+from models.plan.catalog_sql import (
     PROPERTY_TYPES,
     TARGET_COUNTS,
     build_events_query,
@@ -18,7 +19,6 @@ from models.catalog_sql import (
     build_other_types_query,
     build_target_properties_query,
 )
-from models.errors import QuestionError
 from warehouse.reader import Snapshot
 
 MAX_EXAMPLES = 100

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from ingest.plan.plan import READ_BY_ONEPATH, Plan, PlanType, PropertyRule, PropertyRules
 from models.answers import SqlStatement
-from models.catalog import CatalogAnswer, CatalogQuestion, SeenEvent, SeenProperty, answer_catalog
-from models.plan_check_sql import (
+from models.plan.catalog import CatalogAnswer, CatalogQuestion, SeenEvent, SeenProperty, answer_catalog
+from models.plan.check_sql import (
     CheckedValues,
     build_event_values_query,
     build_refused_query,
