@@ -8,7 +8,7 @@ from models.errors import QuestionError
 LONGEST_S = 100 * 366 * 24 * 60 * 60
 """The longest time between two events that a question can name: about 100 years, in seconds."""
 MAX_ROWS = 100_000
-"""Rows of one answer; a frame has all of them."""
+"""Rows of one answer; `ask_frame` gives all of them."""
 MAX_FILTERS = 200
 MAX_FILTER_DEPTH = 20
 MAX_OPTIONAL_STEPS = 10  # the time to answer grows quickly with them
