@@ -4,7 +4,7 @@ A select over `events` that uses what `Columns` gives out is finished by `Column
 of `Columns.ctes` before it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from sqlglot import exp
@@ -12,6 +12,7 @@ from sqlglot import exp
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 from models.errors import UnknownPropertyError
 from models.filters import PropertyOf
+from models.json_values import json_items, json_text
 from models.property_sql import TargetProperty, join_property, property_rows, property_value
 from models.sql import finite_number, fragment, json_pointer, select
 from warehouse.reader import EventProperty
@@ -26,8 +27,6 @@ _TEXT_FORMS = {
     "number": r"regexp_replace(cast($column + 0 as varchar), '\.0$', '')",
     "list": "array_to_string($column, ', ')",
 }
-# Values of another type than the column's are kept aside, under the property's name.
-_MISFIT = "json_extract_string(other_properties, $pointer)"
 _ACCOUNTS_OF_TYPE = "select event_id, account_id from account_events where account_type = $account_type"
 
 
@@ -69,17 +68,14 @@ class Columns:
             return self._of_target(reference)
         known = self.find(reference.property)
         fitting = fragment(_TEXT_FORMS[known.type], column=self.event_column(known.name))
-        if not known.has_misfits:
-            return fitting
-        misfit = fragment(_MISFIT, pointer=json_pointer(known.name))
-        return fragment("coalesce($fitting, $misfit)", fitting=fitting, misfit=misfit)
+        return exp.func("coalesce", fitting, *map(json_text, _misfits(known))) if known.misfit_names else fitting
 
     def number(self, wanted: PropertyOf | str) -> exp.Expr:
         """The value as a number, null where it is none."""
         reference = _reference(wanted)
         if reference.of == "event":
             known = self.find(reference.property)
-            if known.type == "number" and not known.has_misfits:
+            if known.type == "number" and not known.misfit_names:
                 return self.event_column(known.name)
         return finite_number(self.text(reference))
 
@@ -87,11 +83,20 @@ class Columns:
         """Whether it is an event property with a column of numbers."""
         return wanted.of == "event" and self.find(wanted.property).type == "number"
 
-    def items(self, wanted: PropertyOf) -> exp.Expr | None:
-        """The items of an event's list; None for a property that is no list."""
-        if wanted.of != "event" or self.find(wanted.property).type != "list":
-            return None
-        return self.event_column(wanted.property)
+    def is_any_of(self, wanted: PropertyOf, texts: Sequence[exp.Expr]) -> exp.Expr:
+        """True where the value, or an item of it where it is a list, is one of the texts; null where it is missing."""
+        if wanted.of in ("person", "account"):
+            return _has_any(self._of_target(wanted, "items"), texts)
+        if wanted.of == "field":
+            return _is_in(self.text(wanted), texts)
+        known = self.find(wanted.property)
+        column = self.event_column(known.name)
+        is_list = known.type == "list"
+        fitting = (
+            _has_any(column, texts) if is_list else _is_in(fragment(_TEXT_FORMS[known.type], column=column), texts)
+        )
+        kept_aside = [_has_any(json_items(value), texts) for value in _misfits(known)]
+        return exp.func("coalesce", fitting, *kept_aside) if kept_aside else fitting
 
     def event_column(self, name: str) -> exp.Expr:
         """The column of an event property as it is typed; null for one that no event has carried yet."""
@@ -115,11 +120,11 @@ class Columns:
         """The rows that `join` joins to."""
         return {rows: property_rows(wanted) for wanted, rows in self._joined.items()}
 
-    def _of_target(self, reference: PropertyOf) -> exp.Expr:
+    def _of_target(self, reference: PropertyOf, form: Literal["text", "items"] = "text") -> exp.Expr:
         target = "person" if reference.of == "person" else reference.account_type
         if target not in ("person", self._own_account_type):
             self._account_joins.setdefault(target, f"{self._prefix}accounts_{len(self._account_joins) + 1}")
-        wanted = TargetProperty(target, reference.property, "text", reference.as_of)
+        wanted = TargetProperty(target, reference.property, form, reference.as_of)
         return property_value(self._joined.setdefault(wanted, f"{self._prefix}property_{len(self._joined) + 1}"))
 
 
@@ -132,3 +137,18 @@ def property_column(name: str) -> exp.Expr:
 
 def _reference(wanted: PropertyOf | str) -> PropertyOf:
     return PropertyOf(wanted) if isinstance(wanted, str) else wanted
+
+
+def _misfits(known: EventProperty) -> list[exp.Expr]:
+    """Values of another type than the column's, as JSON: they are kept aside, under the name they were sent with."""
+    return [fragment("json_extract(other_properties, $at)", at=json_pointer(name)) for name in known.misfit_names]
+
+
+def _is_in(text: exp.Expr, texts: Sequence[exp.Expr]) -> exp.Expr:
+    if len(texts) == 1:
+        return exp.EQ(this=text, expression=texts[0])
+    return exp.In(this=text, expressions=list(texts))
+
+
+def _has_any(items: exp.Expr, texts: Sequence[exp.Expr]) -> exp.Expr:
+    return fragment("list_has_any($items, $texts)", items=items, texts=exp.array(*texts))

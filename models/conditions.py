@@ -101,12 +101,7 @@ def _holds(op: Operator, condition: PropertyFilter, columns: Columns) -> exp.Exp
 def _equals_any(condition: PropertyFilter, columns: Columns) -> exp.Expr:
     is_number = columns.is_number(condition)
     texts = [literal(text) for value in condition.values for text in spellings_of(value, is_number=is_number)]
-    items = columns.items(condition)
-    if items is not None:
-        return fragment("list_has_any($items, $texts)", items=items, texts=exp.array(*texts))
-    if len(texts) == 1:
-        return exp.EQ(this=columns.text(condition), expression=texts[0])
-    return exp.In(this=columns.text(condition), expressions=texts)
+    return columns.is_any_of(condition, texts)
 
 
 def _compared(condition: PropertyFilter, bound: Scalar, columns: Columns) -> tuple[exp.Expr, exp.Expr]:

@@ -10,7 +10,8 @@ from typing import Literal
 from sqlglot import exp
 
 from models.filters import AsOf
-from models.sql import fragment, select
+from models.json_values import json_items, json_text
+from models.sql import finite_number, fragment, select
 
 _NOW = """
 select $key as target_key, $typed as property_value
@@ -24,17 +25,11 @@ from property_history
 where target = $target and property_name = $name
 """
 
-# In the forms that properties of events have: a number without a needless fraction, a list as its items.
 _TYPED = {
-    "text": r"""
-    case
-        when json_type(value) = 'ARRAY' then array_to_string(value ->> '$[*]', ', ')
-        when json_type(value) = 'DOUBLE' then regexp_replace(value ->> '$', '\.0$', '')
-        else value ->> '$'
-    end
-    """,
-    "number": "case when isfinite(try_cast(value ->> '$' as double)) then try_cast(value ->> '$' as double) end",
-    "boolean": "case when json_type(value) = 'BOOLEAN' then value ->> '$' = 'true' end",
+    "text": json_text(exp.column("value")),
+    "items": json_items(exp.column("value")),
+    "number": finite_number(fragment("value ->> '$'")),
+    "boolean": fragment("case when json_type(value) = 'BOOLEAN' then value ->> '$' = 'true' end"),
 }
 
 
@@ -43,12 +38,12 @@ class TargetProperty:
     """A property of an event's person (`target` "person"), or of its account of a type ("account", "family" ...).
 
     `as_of` says which value: the one that held at the event's time, calls of that very moment included, or the one that
-    holds now. A value that cannot be read as `type` is missing.
+    holds now. A value that cannot be read as `type` is missing; `items` are texts, of a value that is no list itself.
     """
 
     target: str
     name: str
-    type: Literal["text", "number", "boolean"]
+    type: Literal["text", "items", "number", "boolean"]
     as_of: AsOf
 
 
@@ -57,7 +52,7 @@ def property_rows(wanted: TargetProperty) -> exp.Select:
     return select(
         _HISTORY if wanted.as_of == "event" else _NOW,
         key=exp.column(_key_of(wanted)),
-        typed=fragment(_TYPED[wanted.type]),
+        typed=_TYPED[wanted.type].copy(),
         target=wanted.target,
         name=wanted.name,
     )

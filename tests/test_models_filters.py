@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from math import inf, nan
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,10 @@ from warehouse.reader import EventProperty
 
 CARRIED = Carried(
     persons={"ann": {"city": "Wuhan", "grade": 3}, "bob": {"city": "", "vip": True}, "cid": {"grade": "3"}},
-    accounts={"school-1": {"plan": "Full", "since": "2023-12-31T10:00:00+08:00"}, "school-2": {"plan": "trial"}},
+    accounts={
+        "school-1": {"plan": "Full", "since": "2023-12-31T10:00:00+08:00"},
+        "school-2": {"plan": "trial", "taught": ["math", "art"]},
+    },
 )
 EVENTS = [
     StoryEvent("ann", "pay", at(0), "school-1", {"amount": 95.0, "channel": "ads", "due": "2024-01-02"}),
@@ -48,6 +52,7 @@ PROPERTIES = st.sampled_from(
         PropertyOf("vip", of="person"),
         PropertyOf("plan", of="account"),
         PropertyOf("since", of="account"),
+        PropertyOf("taught", of="account"),
         PropertyOf("event_name", of="field"),
         PropertyOf("distinct_id", of="field"),
     ]
@@ -141,7 +146,7 @@ def test_values_that_did_not_fit_the_column_are_found_whatever_its_name(name: st
         StoryEvent("ann", "pay", at(1), misfits={name: "free"}),
         StoryEvent("bob", "pay", at(2), properties={name: 7}),
     ]
-    paid = world(story, [EventProperty(name, "number", has_misfits=True)])
+    paid = world(story, [EventProperty(name, "number", (name,))])
 
     def who(value: str) -> set[str]:
         question = Question(where=(PropertyFilter(name, "eq", value),))
@@ -150,6 +155,31 @@ def test_values_that_did_not_fit_the_column_are_found_whatever_its_name(name: st
         return {str(each) for each in paid.query(render(seen.ctes, rows))["subject_id"].to_pylist()}
 
     assert (who("free"), who("7")) == ({str(person_id("ann"))}, {str(person_id("bob"))})
+
+
+def test_of_a_list_an_item_is_asked_for_wherever_the_list_is() -> None:
+    # A teacher's subjects came as a list, then as one word; another property as a word, then as a list in capitals.
+    story = [
+        StoryEvent("ann", "teach", at(1), None, {"subjects": ["math", "art"], "room": "lab"}),
+        StoryEvent("bob", "teach", at(2), misfits={"subjects": "math", "Room": ["lab", "hall"]}),
+        StoryEvent("cid", "teach", at(3), misfits={"SUBJECTS": [3, 7.0]}),
+        StoryEvent("dan", "teach", at(4)),
+    ]
+    properties = [EventProperty("subjects", "list", ("SUBJECTS", "subjects")), EventProperty("room", "text", ("Room",))]
+    taught = world(
+        story, properties, Carried(persons={"dan": {"subjects": ["math", "3"]}, "cid": {"subjects": "math"}})
+    )
+
+    def who(name: str, value: Any, op: Any = "eq", of: Any = "event") -> set[str]:
+        return who_passes(PropertyFilter(name, op, value, of=of), taught)
+
+    assert who("subjects", "math") == {"ann", "bob"} == who("subjects", "math", "contains")
+    assert who("subjects", "math", "neq") == {"cid", "dan"}
+    assert who("subjects", 7) == {"cid"} == who("subjects", "3, 7", "contains")
+    assert who("room", "lab") == {"ann", "bob"}
+    assert who("room", "lab, hall", "contains") == {"bob"}
+    assert who("subjects", "math", of="person") == {"cid", "dan"}
+    assert who("subjects", ("art", "3"), of="person") == {"dan"}
 
 
 def test_a_number_equals_itself_however_it_was_written() -> None:
@@ -164,7 +194,7 @@ def test_a_number_equals_itself_however_it_was_written() -> None:
     ]
     properties = [
         EventProperty("number", "number"),
-        EventProperty("order", "text", has_misfits=True),
+        EventProperty("order", "text", ("order",)),
         EventProperty("orders", "list"),
     ]
     paid = world(story, properties, Carried(persons={"eve": {"order": order}}))

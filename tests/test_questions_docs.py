@@ -30,7 +30,7 @@ def table(header: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def snapshot() -> World:
-    properties = [EventProperty("amount", "number", has_misfits=True), EventProperty("channel", "text")]
+    properties = [EventProperty("amount", "number", misfit_names=("amount",)), EventProperty("channel", "text")]
     return world(EVENTS, properties, Carried(persons={"ann": {"city": "Wuhan"}}))
 
 

@@ -26,6 +26,7 @@ from tests.stories import (
     told,
 )
 from warehouse.misfits import counted_misfits
+from warehouse.reader import EventProperty
 from warehouse.settings import WarehouseSettings
 from warehouse.warehouse import Warehouse
 
@@ -169,3 +170,14 @@ def test_names_made_up_for_each_value_are_counted_under_one(tmp_path: Path) -> N
     assert counted_misfits({("n" * 300, "other_type"): 2, ("n" * 301, "other_type"): 3}) == [
         ("n" * 255, "other_type", 5)
     ]
+
+
+def test_what_did_not_fit_is_known_by_every_spelling_it_came_under(tmp_path: Path) -> None:
+    sent: list[Json] = [{"Seats": 30}, {"seats": "many"}, {"Seats": "few"}, {"SEATS": 25}]
+    warehouse = told(tmp_path, native(*(event("reach", device("d1"), NOON, **each) for each in sent)))
+
+    with warehouse.snapshot() as snapshot:
+        [seats] = [each for each in snapshot.event_properties() if each.name == "Seats"]
+    assert seats == EventProperty("Seats", "number", misfit_names=("Seats", "seats"))
+    counted = "select misfit_count::int from event_properties where property_name = 'Seats'"
+    assert rows(warehouse, counted) == [(2,)]

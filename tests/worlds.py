@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
+from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import duckdb
@@ -56,7 +57,7 @@ class StoryEvent:
     account: str | None = None
     properties: dict[str, PropertyValue] = field(default_factory=dict)
     sent_as: str | None = None
-    misfits: dict[str, PropertyValue] = field(default_factory=dict)
+    misfits: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,10 @@ class Snapshot(Protocol):
 class EventProperty:
     """A property seen on events, and the type its column has (`boolean`, `number`, `text`, `list`).
 
-    With misfits, some of its values did not fit the column and are in `other_properties`.
+    `misfit_names` are those under which values that did not fit the column are in `other_properties`: spellings of the
+    name, which is one whatever their case.
     """
 
     name: str
     type: str
-    has_misfits: bool = False
+    misfit_names: tuple[str, ...] = ()

@@ -17,9 +17,15 @@ from warehouse.watermark import Watermark, read_watermark
 
 _ROWS_AT_A_TIME = 256
 _EVENT_PROPERTIES = """
-select name, type, exists (from store.misfits where misfits.name = property_columns.name) as has_misfits
+select
+    property_columns.name,
+    property_columns.type,
+    coalesce(list(distinct misfits.name order by misfits.name), []) as misfit_names
 from store.property_columns as property_columns
-order by name
+left join store.misfits as misfits
+    on lower(property_columns.name) = lower(misfits.name)
+group by property_columns.name, property_columns.type
+order by property_columns.name
 """
 
 
@@ -169,4 +175,4 @@ def only_select(sql: str) -> str:
 def read_event_properties(connection: duckdb.DuckDBPyConnection) -> list[EventProperty]:
     """The properties that have a column, by name; objects are kept as JSON text."""
     rows = connection.execute(_EVENT_PROPERTIES).fetchall()
-    return [EventProperty(name, "text" if kind == "object" else kind, misfits) for name, kind, misfits in rows]
+    return [EventProperty(name, "text" if kind == "object" else kind, tuple(names)) for name, kind, names in rows]

@@ -1,12 +1,13 @@
--- Purpose: the properties of events that have a column in `properties`, and the values that did not fit one.
+-- Purpose: the properties of events that have a column in `properties`, and the values that did not fit one, however
+-- their names were spelled.
 -- Grain: one row per property.
 create or replace view event_properties as
 with misfits as (
     select
-        name,
+        lower(name) as lower_name,
         sum(value_count) as misfit_count,
     from store.misfits
-    group by name
+    group by lower_name
 )
 
 select
@@ -15,4 +16,4 @@ select
     cast(coalesce(misfits.misfit_count, 0) as ubigint) as misfit_count,
 from store.property_columns as property_columns
 left join misfits
-    on property_columns.name = misfits.name
+    on lower(property_columns.name) = misfits.lower_name
