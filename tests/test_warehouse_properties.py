@@ -177,7 +177,8 @@ def test_what_did_not_fit_is_known_by_every_spelling_it_came_under(tmp_path: Pat
     warehouse = told(tmp_path, native(*(event("reach", device("d1"), NOON, **each) for each in sent)))
 
     with warehouse.snapshot() as snapshot:
-        [seats] = [each for each in snapshot.event_properties() if each.name == "Seats"]
-    assert seats == EventProperty("Seats", "number", misfit_names=("Seats", "seats"))
+        known = {each.name: each for each in snapshot.event_properties()}
+    assert known["Seats"] == EventProperty("Seats", "number", misfit_names=("Seats", "seats"))
+    assert known["amount"] == EventProperty("amount", "number")
     counted = "select misfit_count::int from event_properties where property_name = 'Seats'"
     assert rows(warehouse, counted) == [(2,)]

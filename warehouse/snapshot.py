@@ -20,7 +20,7 @@ _EVENT_PROPERTIES = """
 select
     property_columns.name,
     property_columns.type,
-    coalesce(list(distinct misfits.name order by misfits.name), []) as misfit_names
+    list_filter(list(distinct misfits.name order by misfits.name), lambda name: name is not null) as misfit_names
 from store.property_columns as property_columns
 left join store.misfits as misfits
     on lower(property_columns.name) = lower(misfits.name)
