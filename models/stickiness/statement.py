@@ -15,21 +15,23 @@ from grouped_events
 group by all
 """
 
-_ACTIVE_INTERVALS = """
+# Several intervals of the calendar as one, counted from the first.
+_JOINED_COUNTS = """
 select
     event_counts.subject_id,
     event_counts.breakdown,
-    (event_counts.interval_number - bounds.first_interval) // $interval_count as interval_index
+    (event_counts.interval_number - bounds.first_interval) // $interval_count as interval_index,
+    sum(event_counts.event_count) as event_count
 from event_counts
 cross join bounds
 group by all
-having sum(event_counts.event_count) >= $least
 """
 
 _ACTIVE_SUBJECTS = """
 select subject_id, breakdown, count(*) as active_intervals
-from active_intervals
-group by all
+from counts_of_intervals
+where event_count >= $least
+group by subject_id, breakdown
 """
 
 # Cumulative: who is active in three intervals stands behind one, two and three.
@@ -88,8 +90,7 @@ def build(question: StickinessQuestion, scope: Scope) -> Statement:
         **grouped_events(events, breakdown),
         "event_counts": select(_EVENT_COUNTS),
         "bounds": interval_bounds(question.period, interval, seen.calendar, oldest),
-        "active_intervals": _active_intervals(question),
-        "active_subjects": select(_ACTIVE_SUBJECTS),
+        **_active_subjects(question),
         "counted_subjects": select(_COUNTED_CUMULATIVELY if question.cumulative else _COUNTED_EXACTLY),
         "groups": all_groups(breakdown, "active_subjects"),
         "counts": select(_COUNTS),
@@ -101,9 +102,16 @@ def build(question: StickinessQuestion, scope: Scope) -> Statement:
     return Statement(ctes, rows, people, materialized=("kept_groups", "event_counts", "bounds", "active_subjects"))
 
 
-def _active_intervals(question: StickinessQuestion) -> exp.Select:
-    active = select(_ACTIVE_INTERVALS, interval_count=question.interval_count, least=question.min_occurrences)
-    if question.max_occurrences is None:
-        return active
-    most = fragment("sum(event_counts.event_count) <= $most", most=question.max_occurrences)
-    return active.having(most, copy=False)
+def _active_subjects(question: StickinessQuestion) -> dict[str, exp.Query]:
+    """CTEs that end in active_subjects: in how many intervals each is active, those who are in any."""
+    joined: dict[str, exp.Query] = {}
+    if question.interval_count > 1:
+        joined["joined_counts"] = select(_JOINED_COUNTS, interval_count=question.interval_count)
+    active = select(
+        _ACTIVE_SUBJECTS,
+        {"counts_of_intervals": "joined_counts" if joined else "event_counts"},
+        least=question.min_occurrences,
+    )
+    if question.max_occurrences is not None:
+        active = active.where(fragment("event_count <= $most", most=question.max_occurrences), copy=False)
+    return {**joined, "active_subjects": active}
