@@ -1,6 +1,6 @@
 """Splitting an answer by the values of properties: groups, numeric buckets, and the rest as Other.
 
-In SQL the group of an event is a list of texts, one per property, "" where the value is missing; the rest is null.
+In answers a group is a list of texts, one per property, "" where the value is missing; the rest is null.
 """
 
 from collections.abc import Sequence
@@ -62,17 +62,6 @@ def is_growing(boundaries: Sequence[float]) -> bool:
 def group_texts(breakdown: Breakdown, columns: Columns) -> list[exp.Expr]:
     """The group of an event, a text for each property."""
     return [_group_text(each, columns) for each in breakdown.by]
-
-
-def group_of_event(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
-    """The group of an event as a list of texts; the empty list where nothing is split."""
-    texts = group_texts(breakdown, columns) if breakdown else []
-    return exp.cast(exp.array(*texts), "varchar[]") if texts else fragment("cast([] as varchar[])")
-
-
-def has_value(group: exp.Expr) -> exp.Expr:
-    """True where at least one part of a group is not empty."""
-    return fragment("length(array_to_string($group, '')) > 0", group=group)
 
 
 def _group_text(wanted: BreakdownProperty, columns: Columns) -> exp.Expr:

@@ -6,11 +6,13 @@ with a limit the number of the group among those kept, 0 for the rest; and 0 whe
 turns a key into the list.
 """
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from models.breakdown import Breakdown, group_texts
 from models.columns import Columns
-from models.sql import fragment, literal, select
+from models.sql import any_of, fragment, literal, select
 
 GROUPED_EVENTS = "grouped_events"
 
@@ -26,9 +28,7 @@ limit $limit
 def kept_groups(breakdown: Breakdown | None, rows: exp.Select, size: str = "count(*)") -> dict[str, exp.Query]:
     """The CTE `kept_groups`, the largest by the `size` (SQL) of their `rows`; nothing where all groups are kept.
 
-    `beside_kept_groups` joins to it.
-
-    Groups of one size are taken in the order of their values.
+    Groups of one size are taken in the order of their values. `beside_kept_groups` joins to it.
     """
     if breakdown is None or breakdown.limit is None:
         return {}
@@ -37,36 +37,38 @@ def kept_groups(breakdown: Breakdown | None, rows: exp.Select, size: str = "coun
 
 
 def beside_kept_groups(query: exp.Select, breakdown: Breakdown | None) -> exp.Select:
-    """`query`, whose one column `breakdown` is the group, with the join that `shown_group` and `joined_group` read."""
+    """`query`, whose one column `breakdown` is the group, with the join that `joined_group` reads."""
     if not _is_limited(breakdown):
         return query
     # Not `breakdown in (select ...)`: DuckDB 2.0 loses rows where such a mark is filtered beside a view's own joins.
     return query.join("kept_groups", on="breakdown = kept_groups.kept_breakdown", join_type="left", copy=False)
 
 
-def shown_group(breakdown: Breakdown | None) -> exp.Expr:
-    """The column `breakdown`, and null (the rest) for a group that is not among `kept_groups`."""
-    return fragment("kept_groups.kept_breakdown") if _is_limited(breakdown) else exp.column("breakdown")
-
-
-def in_shown_groups(rows: str, breakdown: Breakdown | None) -> exp.Select:
-    """The rows of a CTE under the group that is shown."""
-    query = select(
-        "select grouped.* replace ($shown as breakdown) from grouped", {"grouped": rows}, shown=shown_group(breakdown)
-    )
-    return beside_kept_groups(query, breakdown)
-
-
 def group_key(breakdown: Breakdown | None, columns: Columns) -> exp.Expr:
     """The key of an event's group, before it is looked up among `kept_groups`."""
-    texts = group_texts(breakdown, columns) if breakdown else [fragment("0")]
-    return texts[0] if len(texts) == 1 else exp.func("row", *texts)
+    return _key(group_texts(breakdown, columns)) if breakdown else fragment("0")
+
+
+def empty_key(breakdown: Breakdown) -> exp.Expr:
+    """The key of the group without any value."""
+    return _key([literal("") for _ in breakdown.by])
+
+
+def has_value(breakdown: Breakdown, key: exp.Expr) -> exp.Expr:
+    """True where at least one text of a group is not empty."""
+    return any_of([fragment("nullif($text, '') is not null", text=each) for each in _texts(key, breakdown)])
 
 
 def joined_group(breakdown: Breakdown | None) -> exp.Expr:
     """The column `breakdown` as the key that is left, beside `kept_groups`."""
     kept = fragment("coalesce(kept_groups.group_number, 0)") if _is_limited(breakdown) else exp.column("breakdown")
     return exp.alias_(kept, "breakdown")
+
+
+def in_joined_groups(rows: str, breakdown: Breakdown | None) -> exp.Select:
+    """The rows of a CTE under the key that is left."""
+    query = select("select grouped.* replace ($group) from grouped", {"grouped": rows}, group=joined_group(breakdown))
+    return beside_kept_groups(query, breakdown)
 
 
 def _is_limited(breakdown: Breakdown | None) -> bool:
@@ -82,8 +84,7 @@ def grouped_events(seen: exp.Select, breakdown: Breakdown | None, sized: str = "
     kept = kept_groups(breakdown, sized_rows, size="count(distinct subject_id)")
     if not kept:
         return {GROUPED_EVENTS: seen}
-    shown = select("select seen_events.* replace ($group) from seen_events", group=joined_group(breakdown))
-    return {"seen_events": seen, **kept, GROUPED_EVENTS: beside_kept_groups(shown, breakdown)}
+    return {"seen_events": seen, **kept, GROUPED_EVENTS: in_joined_groups("seen_events", breakdown)}
 
 
 def group_as_shown(breakdown: Breakdown | None, table: str) -> exp.Expr:
@@ -99,14 +100,21 @@ def group_as_shown(breakdown: Breakdown | None, table: str) -> exp.Expr:
     )
 
 
-def _as_list(key: exp.Expr, breakdown: Breakdown) -> exp.Expr:
-    count = len(breakdown.by)
-    texts = [key] if count == 1 else [exp.func("struct_extract", key, literal(at)) for at in range(1, count + 1)]
-    return exp.cast(exp.array(*texts), "varchar[]")
-
-
 def all_groups(breakdown: Breakdown | None, table: str) -> exp.Select:
     """The keys of the groups there are; the one of all where nothing is split, also where nobody is in it."""
     if breakdown is None:
         return select("select 0 as breakdown")
     return select("select distinct breakdown from members", {"members": table})
+
+
+def _key(texts: Sequence[exp.Expr]) -> exp.Expr:
+    return texts[0] if len(texts) == 1 else exp.func("row", *texts)
+
+
+def _texts(key: exp.Expr, breakdown: Breakdown) -> list[exp.Expr]:
+    count = len(breakdown.by)
+    return [key] if count == 1 else [exp.func("struct_extract", key, literal(at)) for at in range(1, count + 1)]
+
+
+def _as_list(key: exp.Expr, breakdown: Breakdown) -> exp.Expr:
+    return exp.cast(exp.array(*_texts(key, breakdown)), "varchar[]")

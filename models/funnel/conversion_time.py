@@ -10,6 +10,7 @@ from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import best_of_shown, reread, shown_ctes, speaking_ctes
 from models.funnel.trend import require_measured_steps
+from models.groups import group_as_shown
 from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
 from models.sql import fragment, literal, select
@@ -97,7 +98,7 @@ select
         + cast(floor((times.time_us / 1000000 - groups.lowest_s) / groups.width_s) as bigint) * groups.width_s
         as bin_start_s
 from times
-inner join groups on times.breakdown is not distinct from groups.breakdown
+inner join groups on times.breakdown = groups.breakdown
 """
 
 # One bin more than asked for: the longest time may stand at the end of the last one, alone.
@@ -108,7 +109,7 @@ from groups
 
 _ROWS = """
 select
-    bins.breakdown,
+    $shown as breakdown,
     bins.bin_start_s,
     bins.bin_start_s + bins.width_s as bin_end_s,
     count(binned.subject_id) as subject_count,
@@ -119,7 +120,7 @@ select
     bins.longest_us / 1000000 as longest_s
 from bins
 left join binned
-    on bins.breakdown is not distinct from binned.breakdown and bins.bin_start_s = binned.bin_start_s
+    on bins.breakdown = binned.breakdown and bins.bin_start_s = binned.bin_start_s
 group by
     bins.breakdown,
     bins.bin_start_s,
@@ -129,8 +130,10 @@ group by
     bins.median_s,
     bins.shortest_us,
     bins.longest_us
-order by bins.breakdown is null, bins.all_subject_count desc, bins.breakdown, bins.bin_start_s
+order by $shown is null, bins.all_subject_count desc, breakdown, bins.bin_start_s
 """
+
+_PEOPLE = "select subject_id, $shown as breakdown, bin_start_s from binned"
 
 
 def build_time_to_convert(question: TimeToConvertQuestion, scope: Scope) -> Statement:
@@ -148,8 +151,8 @@ def build_time_to_convert(question: TimeToConvertQuestion, scope: Scope) -> Stat
     ctes["groups"] = select(_GROUPS, bins=bins, min_bin_s=MIN_BIN_S)
     ctes["binned"] = select(_BINNED)
     ctes["bins"] = select(_BINS)
-    people = select("select subject_id, breakdown, bin_start_s from binned")
-    rows = select(_ROWS)
+    people = select(_PEOPLE, shown=group_as_shown(question.breakdown, "binned"))
+    rows = select(_ROWS, shown=group_as_shown(question.breakdown, "bins"))
     return Statement(ctes, rows, people, reread(ctes, rows))
 
 

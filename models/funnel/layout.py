@@ -29,15 +29,12 @@ class Layout:
     @property
     def stream_keys(self) -> tuple[str, ...]:
         """Whose events follow each other: with 'all_events' only those of the same group exist for a path."""
-        return ("subject_id", "group_key") if self.definition.attribution == "all_events" else ("subject_id",)
+        return ("subject_id", "breakdown") if self.definition.attribution == "all_events" else ("subject_id",)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What the events of one path have in common.
-
-        `group_key` is the group as text: DuckDB 2.0's ASOF join loses rows where a list is among several keys.
-        """
-        split = ("group_key",) if self.is_split_into_paths else ()
+        """What the events of one path have in common."""
+        split = ("breakdown",) if self.is_split_into_paths else ()
         return ("subject_id", *split, *(("held",) if self.definition.held else ()))
 
     @property

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
 from models.calendar import Period
 from models.columns import Columns
 from models.conditions import matches_any
 from models.filters import PropertyOf
 from models.funnel.definition import FunnelStep
 from models.funnel.layout import Layout, bit, bits, listed, same
+from models.groups import group_key
 from models.matching import EventMatch
 from models.questions import Scope, SeenEvents
 from models.sql import any_of, fragment, literal, select, union_all
@@ -82,10 +82,7 @@ def _first_events(step: FunnelStep, columns: Columns) -> exp.Select:
 
 
 def _group_values(layout: Layout, columns: Columns) -> dict[str, exp.Expr]:
-    group = group_of_event(layout.definition.breakdown, columns)
-    if layout.is_split_into_paths:
-        return {"group_key": fragment("cast(to_json($group) as varchar)", group=group)}
-    return {"breakdown": group} if layout.definition.breakdown else {}
+    return {"breakdown": group_key(layout.definition.breakdown, columns)}
 
 
 def _bits_where(conditions: list[exp.Expr]) -> exp.Expr:
@@ -119,18 +116,18 @@ def _path_events(layout: Layout) -> dict[str, exp.Query]:
     """The events that take steps, once for each path they belong to."""
     ctes: dict[str, exp.Query] = {}
     order = ["event_order"] if layout.definition.order == "strict" else []
-    group = ["group_key"] if layout.is_split_into_paths else []
+    group = ["breakdown"] if layout.is_split_into_paths else []
     columns = ["subject_id", *group, "event_at", "log_order", *order]
     held = [f"held_{place}" for place, _ in enumerate(_distinct_held(layout), start=1)]
     at_step = layout.definition.attribution_step
     source = "seen_events"
     if at_step is not None:
         ctes["step_groups"] = select(
-            "select distinct subject_id, group_key from seen_events where step_bits & $bit <> 0", bit=bit(at_step)
+            "select distinct subject_id, breakdown from seen_events where step_bits & $bit <> 0", bit=bit(at_step)
         )
         source = "group_events"
         ctes[source] = select(
-            _group_events([name for name in [*columns, *held] if name != "group_key"]), at=bit(at_step)
+            _group_events([name for name in [*columns, *held] if name != "breakdown"]), at=bit(at_step)
         )
     if not held:
         ctes["path_events"] = select(f"select {listed(columns)}, step_bits from {source} where step_bits <> 0")
@@ -151,9 +148,9 @@ def _group_events(columns: list[str]) -> str:
     return f"""
     select
         {listed(columns, "event")},
-        step_groups.group_key,
+        step_groups.breakdown,
         case
-            when event.group_key = step_groups.group_key then event.step_bits
+            when event.breakdown = step_groups.breakdown then event.step_bits
             else event.step_bits & ~cast($at as bigint)
         end as step_bits
     from seen_events as event

@@ -5,14 +5,13 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from models.breakdown import has_value
 from models.funnel.definition import FunnelDefinition
 from models.funnel.landings import landing_ctes
 from models.funnel.layout import Layout, listed, same, step_column
 from models.funnel.paths import latest_start, path_ctes
 from models.funnel.unordered import unordered_ctes
 from models.funnel.walk import backwards, walk_ctes
-from models.groups import in_shown_groups, kept_groups
+from models.groups import empty_key, has_value, in_joined_groups, kept_groups
 from models.questions import Scope
 from models.sql import select
 
@@ -61,12 +60,12 @@ def _later_starts_are_better(definition: FunnelDefinition) -> bool:
 def shown_ctes(
     definition: FunnelDefinition, attempts: str, sized_rows: exp.Select, size: str = "count(*)"
 ) -> dict[str, exp.Query]:
-    """`shown_attempts`: those attempts under the group that is shown; null is the rest beyond the limit.
+    """`shown_attempts`: those attempts under the key of the group that is shown.
 
     The largest by the `size` of their `sized_rows` are kept. Who has several groups in the rest counts there once.
     """
     kept = kept_groups(definition.breakdown, sized_rows, size)
-    return {**kept, "shown_attempts": in_shown_groups(attempts, definition.breakdown)}
+    return {**kept, "shown_attempts": in_joined_groups(attempts, definition.breakdown)}
 
 
 def best_of_shown(definition: FunnelDefinition) -> dict[str, exp.Query]:
@@ -143,12 +142,11 @@ def _void_ctes(layout: Layout) -> dict[str, exp.Query]:
 
 def _group_ctes(layout: Layout) -> dict[str, exp.Query]:
     if layout.is_split_into_paths:
-        group = "cast(cast(group_key as json) as varchar[])"
-        return {"judged_attempts": select(f"select *, {group} as breakdown from void_attempts")}
-    if layout.definition.breakdown is None:
-        return {"judged_attempts": select("select *, cast([] as varchar[]) as breakdown from void_attempts")}
+        return {"judged_attempts": select("select * from void_attempts")}
+    breakdown = layout.definition.breakdown
+    if breakdown is None:
+        return {"judged_attempts": select("select *, 0 as breakdown from void_attempts")}
     pick = "arg_min" if layout.definition.attribution == "first_touch" else "arg_max"
-    empty = exp.cast(exp.array(*(exp.Literal.string("") for _ in layout.definition.breakdown.by)), "varchar[]")
     touches = select(
         f"""
         select
@@ -158,8 +156,8 @@ def _group_ctes(layout: Layout) -> dict[str, exp.Query]:
         where step_bits <> 0
         group by subject_id
         """,
-        has_value=has_value(exp.column("breakdown")),
-        empty=empty,
+        has_value=has_value(breakdown, exp.column("breakdown")),
+        empty=empty_key(breakdown),
     )
     return {
         "touches": touches,

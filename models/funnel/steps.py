@@ -8,6 +8,7 @@ from sqlglot import exp
 from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import Layout, step_column
 from models.funnel.speaking import best_of_shown, reread, shown_ctes, speaking_ctes
+from models.groups import all_groups, group_as_shown
 from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
 from models.sql import select, union_all, values_table
@@ -61,13 +62,13 @@ select
 from groups
 cross join steps
 left join outcomes
-    on groups.breakdown is not distinct from outcomes.breakdown and steps.step_index = outcomes.step_index
+    on groups.breakdown = outcomes.breakdown and steps.step_index = outcomes.step_index
 group by groups.breakdown, steps.step_index, steps.step_name, steps.base_step_index
 """
 
 _ROWS = """
 select
-    step.breakdown,
+    $shown as breakdown,
     step.step_index,
     step.step_name,
     step.subject_count,
@@ -78,18 +79,20 @@ select
     step.average_time_from_previous_s
 from step_totals as step
 inner join step_totals as entry
-    on step.breakdown is not distinct from entry.breakdown and entry.step_index = 1
+    on step.breakdown = entry.breakdown and entry.step_index = 1
 left join step_totals as base
-    on step.breakdown is not distinct from base.breakdown and step.base_step_index = base.step_index
+    on step.breakdown = base.breakdown and step.base_step_index = base.step_index
 left join (
     select breakdown, step_index, count(*) as subject_count
     from outcomes
     where outcome = 'dropped'
     group by breakdown, step_index
 ) as dropped
-    on step.breakdown is not distinct from dropped.breakdown and step.step_index = dropped.step_index
-order by step.breakdown is null, entry.subject_count desc, step.breakdown, step.step_index
+    on step.breakdown = dropped.breakdown and step.step_index = dropped.step_index
+order by $shown is null, entry.subject_count desc, breakdown, step.step_index
 """
+
+_PEOPLE = "select subject_id, $shown as breakdown, step_index, outcome from outcomes"
 
 
 def build_funnel(question: FunnelQuestion, scope: Scope) -> Statement:
@@ -100,18 +103,11 @@ def build_funnel(question: FunnelQuestion, scope: Scope) -> Statement:
     ctes |= shown_ctes(question, "speaking_attempts", sized) | best_of_shown(question)
     ctes["outcomes"] = union_all([_outcomes(layout, index) for index in layout.indexes])
     ctes["steps"] = values_table("named_steps", ("step_index", "step_name", "base_step_index"), _steps(question))
-    ctes["groups"] = groups_shown(question, "spoken_attempts")
+    ctes["groups"] = all_groups(question.breakdown, "spoken_attempts")
     ctes["step_totals"] = select(_STEP_TOTALS)
-    people = select("select subject_id, breakdown, step_index, outcome from outcomes")
-    rows = select(_ROWS)
+    people = select(_PEOPLE, shown=group_as_shown(question.breakdown, "outcomes"))
+    rows = select(_ROWS, shown=group_as_shown(question.breakdown, "step"))
     return Statement(ctes, rows, people, reread(ctes, rows))
-
-
-def groups_shown(definition: FunnelDefinition, attempts: str) -> exp.Select:
-    """The groups with an answer: every one with an entry, and without a breakdown the only one in any case."""
-    if definition.breakdown is None:
-        return select("select cast([] as varchar[]) as breakdown")
-    return select("select distinct breakdown from attempts", {"attempts": attempts})
 
 
 def _steps(question: FunnelQuestion) -> list[tuple[int, str, int]]:

@@ -11,7 +11,7 @@ from models.errors import QuestionError
 from models.funnel.definition import FunnelDefinition
 from models.funnel.layout import step_column
 from models.funnel.speaking import judged_ctes, reread, shown_ctes
-from models.funnel.steps import groups_shown
+from models.groups import all_groups, group_as_shown
 from models.intervals import interval_at, interval_number, last_moment, number_of_moment, require_few_intervals
 from models.parts import Part
 from models.questions import QuestionKind, Scope, Statement
@@ -91,14 +91,14 @@ from started
 """
 
 _PEOPLE = """
-select subject_id, breakdown, $interval_start as interval_start, reached
+select subject_id, $shown as breakdown, $interval_start as interval_start, reached
 from reached
 where has
 """
 
 _ROWS = """
 select
-    groups.breakdown,
+    $shown as breakdown,
     intervals.interval_start,
     count(*) filter (where started.has_from) as from_count,
     count(*) filter (where started.has_to) as to_count,
@@ -106,9 +106,9 @@ select
 from groups
 cross join intervals
 left join started
-    on groups.breakdown is not distinct from started.breakdown and intervals.interval_number = started.interval_number
+    on groups.breakdown = started.breakdown and intervals.interval_number = started.interval_number
 group by groups.breakdown, intervals.interval_start
-order by groups.breakdown is null, groups.breakdown, intervals.interval_start
+order by breakdown nulls last, intervals.interval_start
 """
 
 
@@ -127,11 +127,15 @@ def build_trend(question: FunnelTrendQuestion, scope: Scope) -> Statement:
     text = _STARTED.replace("from_column", "$from_column").replace("to_column", "$to_column")
     ctes["started"] = select(text, interval_number=number, **columns)
     ctes["entered"] = select("select * from started where has_from")
-    ctes["groups"] = groups_shown(question, "entered")
+    ctes["groups"] = all_groups(question.breakdown, "entered")
     ctes["intervals"] = _intervals(question, calendar)
     ctes["reached"] = select(_REACHED)
-    people = select(_PEOPLE, interval_start=interval_at(exp.column("interval_number"), question.interval, calendar))
-    rows = select(_ROWS)
+    people = select(
+        _PEOPLE,
+        shown=group_as_shown(question.breakdown, "reached"),
+        interval_start=interval_at(exp.column("interval_number"), question.interval, calendar),
+    )
+    rows = select(_ROWS, shown=group_as_shown(question.breakdown, "groups"))
     return Statement(ctes, rows, people, reread(ctes, rows))
 
 

@@ -4,9 +4,9 @@ from functools import reduce
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
 from models.columns import Columns
 from models.conditions import matches_any
+from models.groups import group_key
 from models.paths.question import NodeLabel, PathsQuestion
 from models.questions import SeenEvents
 from models.sql import fragment, literal, select
@@ -18,10 +18,9 @@ def node_ctes(question: PathsQuestion, seen: SeenEvents) -> dict[str, exp.Query]
         "event_at": exp.column("event_at", table="events"),
         "log_order": exp.column("log_order", table="events"),
         "own_name": _own_name(question, seen.columns),
+        "breakdown": group_key(question.breakdown, seen.columns),
         **question.session.flags(seen.columns),
     }
-    if question.breakdown is not None:
-        values["breakdown"] = group_of_event(question.breakdown, seen.columns)
     where = [matches_any(question.any_of, seen.columns)] if question.any_of else []
     named_events = seen.rows(values, where)
     nodes = select("select * exclude (own_name), $name as node from named_events", name=_grouped(question))

@@ -5,7 +5,7 @@ Every path is a numbered session of a subject; row order is never relied on.
 
 from sqlglot import exp
 
-from models.groups import in_shown_groups, kept_groups
+from models.groups import group_as_shown, in_joined_groups, kept_groups
 from models.paths.nodes import node_ctes, shown_name
 from models.paths.question import PathsQuestion
 from models.questions import Scope, SeenEvents, Statement
@@ -19,7 +19,7 @@ def build(question: PathsQuestion, scope: Scope) -> Statement:
     ctes: dict[str, exp.Query] = {
         **node_ctes(question, seen),
         **session_ctes(question.session, "nodes", seen.calendar, previous=["node"]),
-        "visits": select(_VISITS, group=_own_group(question)),
+        "visits": select(_VISITS),
         **_end_ctes(question),
         "shown_nodes": _shown_nodes(question),
         "steps": select(_STEPS),
@@ -27,7 +27,9 @@ def build(question: PathsQuestion, scope: Scope) -> Statement:
         "counted_steps": _counted_steps(question),
         "parts": union_all([select(_NODES), select(_EDGES), *_drop_offs(question)]),
     }
-    return Statement(ctes, select(_ROWS), select("select * from parts"), materialized=("visits", "steps"))
+    shown = group_as_shown(question.breakdown, "parts")
+    people = select("select parts.* replace ($shown as breakdown) from parts", shown=shown)
+    return Statement(ctes, select(_ROWS, shown=shown), people, materialized=("visits", "steps", "kept_groups"))
 
 
 # Equal neighbours are one node, at the time of the first.
@@ -37,7 +39,7 @@ select
     session_number,
     node,
     event_at,
-    $group as breakdown,
+    breakdown,
     row_number() over in_order as position,
     lead(event_at) over in_order is null as is_last
 from session_events
@@ -65,10 +67,6 @@ from visits
 inner join starts using (subject_id, session_number)
 where position >= first_position
 """
-
-
-def _own_group(question: PathsQuestion) -> exp.Expr:
-    return exp.column("breakdown") if question.breakdown is not None else fragment("cast([] as varchar[])")
 
 
 def _end_ctes(question: PathsQuestion) -> dict[str, exp.Query]:
@@ -157,7 +155,7 @@ limit $limit
 
 
 def _counted_steps(question: PathsQuestion) -> exp.Select:
-    steps = in_shown_groups("steps", question.breakdown)
+    steps = in_joined_groups("steps", question.breakdown)
     if question.edge_limit is None:
         return steps.select("true as is_kept")
     steps = steps.select("kept_edges.step_index is not null as is_kept")
@@ -192,7 +190,7 @@ where is_last
 _ROWS = """
 select
     part,
-    breakdown,
+    $shown as breakdown,
     step_index,
     source,
     target,
@@ -200,7 +198,7 @@ select
     count(distinct subject_id) as subject_count,
     avg(seconds) as average_s
 from parts
-group by part, breakdown, step_index, source, target
+group by part, parts.breakdown, step_index, source, target
 order by breakdown nulls last, step_index, part, path_count desc, source, target
 """
 

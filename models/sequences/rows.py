@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from models.breakdown import Breakdown
 from models.conditions import all_hold, matches_any
-from models.groups import all_groups, beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
+from models.groups import all_groups, group_as_shown, group_key, in_joined_groups, kept_groups
 from models.questions import SeenEvents, Statement
 from models.sequences.questions import SequenceQuestion
 from models.sql import any_of, fragment, select
@@ -52,7 +51,7 @@ class SequenceRows:
             **ctes,
             "named_results": self._named_results(),
             **kept_groups(breakdown, named, size="count(distinct subject_id)"),
-            "results": _in_joined_groups(breakdown),
+            "results": in_joined_groups("named_results", breakdown),
             "counted_results": counted.from_("results").group_by("breakdown", *results),
         }
         if possible is not None:
@@ -87,11 +86,6 @@ _RESULTS_OF_GROUPS = """
 select * exclude (path_id), path_id.subject_id as subject_id, path_id.breakdown as breakdown
 from path_results
 """
-
-
-def _in_joined_groups(breakdown: Breakdown | None) -> exp.Select:
-    results = select("select named_results.* replace ($group) from named_results", group=joined_group(breakdown))
-    return beside_kept_groups(results, breakdown)
 
 
 _LISTED_RESULTS = """

@@ -2,9 +2,8 @@
 
 from sqlglot import exp
 
-from models.breakdown import group_of_event
 from models.conditions import matches_any
-from models.groups import beside_kept_groups, kept_groups, shown_group
+from models.groups import beside_kept_groups, group_as_shown, group_key, joined_group, kept_groups
 from models.intervals import interval_at, interval_number
 from models.questions import Scope, SeenEvents, Statement
 from models.sessionizing import session_ctes
@@ -17,25 +16,30 @@ def build(question: SessionsQuestion, scope: Scope) -> Statement:
     seen = SeenEvents(question, scope)
     values: dict[str, exp.Expr] = {name: exp.column(name, table="events") for name in ("event_at", "log_order")}
     values |= question.session.flags(seen.columns)
-    if question.breakdown is not None:
-        values["own_group"] = group_of_event(question.breakdown, seen.columns)
+    values["own_group"] = group_key(question.breakdown, seen.columns)
     where = [matches_any(question.any_of, seen.columns)] if question.any_of else []
     events = seen.rows(values, where)
     ctes: dict[str, exp.Query] = {
         **seen.ctes,
         "seen_events": events,
         **session_ctes(question.session, "seen_events", seen.calendar),
-        "found_sessions": select(_FOUND_SESSIONS, group=_group(question)),
+        "found_sessions": select(_FOUND_SESSIONS, group=fragment(_GROUP_AT[question.attribution])),
     }
-    kept = kept_groups(question.breakdown, select("select breakdown from found_sessions"))
     start = fragment("cast(null as timestamp)")
     if question.interval is not None:
         number = interval_number(exp.column("began_at"), question.interval, seen.calendar)
         start = interval_at(number, question.interval, seen.calendar)
-    ctes |= kept
-    sessions = select(_SESSIONS, start=start, shown=shown_group(question.breakdown))
+    ctes |= kept_groups(question.breakdown, select("select breakdown from found_sessions"))
+    sessions = select(_SESSIONS, start=start, group=joined_group(question.breakdown))
     ctes["sessions"] = beside_kept_groups(sessions, question.breakdown)
-    return Statement(ctes, select(_ROWS), select(_PEOPLE), materialized=("found_sessions",) if kept else ())
+    shown = group_as_shown(question.breakdown, "sessions")
+    is_limited = "kept_groups" in ctes
+    return Statement(
+        ctes,
+        select(_ROWS, shown=shown),
+        select(_PEOPLE, shown=shown),
+        materialized=("found_sessions", "kept_groups") if is_limited else (),
+    )
 
 
 _FOUND_SESSIONS = """
@@ -51,13 +55,13 @@ group by subject_id, session_number
 """
 
 _SESSIONS = """
-select found_sessions.* replace ($shown as breakdown), event_count = 1 as is_bounce, $start as interval_start
+select found_sessions.* replace ($group), event_count = 1 as is_bounce, $start as interval_start
 from found_sessions
 """
 
 _ROWS = """
 select
-    breakdown,
+    $shown as breakdown,
     interval_start,
     count(*) as session_count,
     count(distinct subject_id) as subject_count,
@@ -70,19 +74,13 @@ select
     count(distinct subject_id) filter (where is_bounce) as bounced_subject_count,
     count(*) filter (where is_bounce) / count(*) as bounce_rate
 from sessions
-group by breakdown, interval_start
+group by sessions.breakdown, interval_start
 order by breakdown nulls last, interval_start
 """
 
-_PEOPLE = "select subject_id, breakdown, interval_start, is_bounce from sessions"
+_PEOPLE = "select subject_id, $shown as breakdown, interval_start, is_bounce from sessions"
 
 _GROUP_AT = {
     "entry": "arg_min(own_group, event_number)",
     "exit": "arg_max(own_group, event_number)",
 }
-
-
-def _group(question: SessionsQuestion) -> exp.Expr:
-    if question.breakdown is None:
-        return fragment("cast([] as varchar[])")
-    return fragment(_GROUP_AT[question.attribution])
