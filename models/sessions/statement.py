@@ -16,14 +16,15 @@ def build(question: SessionsQuestion, scope: Scope) -> Statement:
     seen = SeenEvents(question, scope)
     values: dict[str, exp.Expr] = {name: exp.column(name, table="events") for name in ("event_at", "log_order")}
     values |= question.session.flags(seen.columns)
-    values["own_group"] = group_key(question.breakdown, seen.columns)
+    if question.breakdown is not None:
+        values["own_group"] = group_key(question.breakdown, seen.columns)
     where = [matches_any(question.any_of, seen.columns)] if question.any_of else []
     events = seen.rows(values, where)
     ctes: dict[str, exp.Query] = {
         **seen.ctes,
         "seen_events": events,
         **session_ctes(question.session, "seen_events", seen.calendar),
-        "found_sessions": select(_FOUND_SESSIONS, group=fragment(_GROUP_AT[question.attribution])),
+        "found_sessions": select(_FOUND_SESSIONS, group=_group(question)),
     }
     start = fragment("cast(null as timestamp)")
     if question.interval is not None:
@@ -84,3 +85,7 @@ _GROUP_AT = {
     "entry": "arg_min(own_group, event_number)",
     "exit": "arg_max(own_group, event_number)",
 }
+
+
+def _group(question: SessionsQuestion) -> exp.Expr:
+    return fragment(_GROUP_AT[question.attribution] if question.breakdown else "0")
