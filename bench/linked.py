@@ -21,10 +21,11 @@ from ingest.message import ANONYMOUS_ID, LOGIN_ID, Identity
 from ingest.record import Request
 from ingest.settings import DecodeSettings
 from warehouse.batch import BatchRequest, DecodedBatch, decode_batch
-from warehouse.frames import registered, uuids
+from warehouse.frames import registered
 from warehouse.one_id.names import founder_digest
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
+from warehouse.uuids import uuids
 from warehouse.warehouse import Warehouse
 
 PROJECT = Project("bench", "a salt for the benchmark only")

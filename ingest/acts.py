@@ -9,9 +9,8 @@ from pathlib import Path
 
 from ingest.errors import LogInUse
 from ingest.log.writer import LogWriter
-from ingest.record import Act
+from ingest.record import OPERATOR_STREAM, Act
 
-STREAM = "operator"
 _PATIENCE_S = 5.0
 _BETWEEN_TRIES_S = 0.05
 
@@ -40,7 +39,7 @@ def _open_patiently(log: Path, patience_s: float) -> LogWriter:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return LogWriter(log, STREAM)
+            return LogWriter(log, OPERATOR_STREAM)
         except LogInUse:
             if time.monotonic() >= deadline:
                 raise

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+OPERATOR_STREAM = "operator"  # where operators' acts are written
+
 
 class Position(NamedTuple):
     """Where something stands in the log; positions of one stream compare in the order of arrival."""

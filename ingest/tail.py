@@ -11,7 +11,6 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
-from ingest.acts import STREAM as OPERATOR_STREAM
 from ingest.decode import decode, refuse_damage
 from ingest.log.files import Entry, entry_bytes, last_end, list_files, list_streams, read_records
 from ingest.message import Message, Reject
@@ -19,7 +18,7 @@ from ingest.plan.history import PlanHistory
 from ingest.plan.judge import Violation
 from ingest.plan.plan import SET_PLAN
 from ingest.plan.sifting import Sifted, sift
-from ingest.record import Act, Damage, Position, Record
+from ingest.record import OPERATOR_STREAM, Act, Damage, Position, Record
 from ingest.settings import DecodeSettings
 
 POLL_S = 0.2

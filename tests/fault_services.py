@@ -142,7 +142,7 @@ class Service:
 
     def decoder_pid(self) -> int | None:
         """The server's decoder child; None while there is none."""
-        return next((pid for pid in _children(self.pid) if b"spawn_main" in _command(pid)), None)
+        return next((pid for pid in _children(self.pid) if b"warehouse.decoder" in _command(pid)), None)
 
 
 @cache

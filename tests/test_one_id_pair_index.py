@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warehouse.frames import uuid_bytes
 from warehouse.one_id import pair_index
 from warehouse.one_id.pair_index import PairIndex
+from warehouse.uuids import uuid_bytes
 
 NAMES = st.integers(0, 30)
 TURNS = st.lists(st.tuples(st.lists(NAMES, max_size=8, unique=True), st.lists(NAMES, max_size=3)), max_size=6)

@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingest.acts import STREAM, append_act
+from ingest.acts import append_act
 from ingest.errors import LogInUse
 from ingest.log.writer import LogWriter
 from ingest.plan.plan import SET_PLAN
 from ingest.plan.reading import read_plan_text
-from ingest.record import Act
+from ingest.record import OPERATOR_STREAM, Act
 from tests.houses import House, house_like, told_house
 from tests.stories import event, login, native
 from tests.waiting import until
@@ -110,7 +110,7 @@ def test_a_wrong_file_is_explained_and_never_applied(house: House) -> None:
 
 def test_an_act_waits_for_another_that_is_being_written(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    other = LogWriter(log, STREAM)
+    other = LogWriter(log, OPERATOR_STREAM)
     act = Act(SET_PLAN, "head office", {"plan": {}})
     with pytest.raises(LogInUse):
         append_act(log, act, patience_s=0)

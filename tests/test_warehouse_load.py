@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -195,9 +194,8 @@ def test_decoder_process_gives_what_decoding_here_gives_and_survives_being_kille
     warehouse = new_warehouse()
     loader = Loader(warehouse, log.folder, DecodeSettings(), decode=decoder)
     loader.load_all()
-    for child in active_children():
-        child.kill()
-        child.join()
+    decoder._child.kill()
+    decoder._child.wait()
     log.append(native(event("look", device("d1"))), NOON_US + DAY_US)
     loader.load_all()
     assert contents(warehouse) == contents(load_story(log))

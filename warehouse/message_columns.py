@@ -15,9 +15,9 @@ import pyarrow as pa
 from ingest.identity.rules import IdentityRules
 from ingest.message import Account, Identity, Message, PropertyChange, message_digest
 from ingest.record import Position
-from warehouse.frames import uuids
 from warehouse.one_id.sightings import RulesFrom, Sightings, order_sightings
 from warehouse.properties import PropertyBatch, PropertyColumns, spread
+from warehouse.uuids import uuids
 
 DAY_US = 86_400_000_000
 _MICROSECONDS = pa.timestamp("us")

@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from ingest.erasure.deletions import DELETE_PERSON, Deletion, Deletions, read_deletion
 from ingest.message import Identity
-from warehouse.frames import registered, uuids
+from warehouse.frames import registered
 from warehouse.one_id.names import founder_digest
 from warehouse.statements import read_statement
+from warehouse.uuids import uuids
 
 
 def read_acts_of_deletion(connection: duckdb.DuckDBPyConnection, salt: str) -> Deletions:

@@ -1,8 +1,9 @@
 """The watermark: how far each stream of the log is loaded. A vector, opaque to everyone but the loader."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 
 class StreamMark(NamedTuple):
@@ -16,7 +17,7 @@ class StreamMark(NamedTuple):
 Watermark = dict[str, StreamMark]
 
 
-def read_watermark(connection: duckdb.DuckDBPyConnection) -> Watermark:
+def read_watermark(connection: "duckdb.DuckDBPyConnection") -> Watermark:
     """How far each stream is loaded."""
     rows = connection.execute('select stream, file, "offset", received_at_us from store.watermark').fetchall()
     return {stream: StreamMark(file, offset, received_at_us) for stream, file, offset, received_at_us in rows}

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingest.acts import STREAM as OPERATOR_STREAM
 from ingest.errors import Unreadable
 from ingest.log.files import read_records
 from ingest.message import Identity
-from ingest.record import Act, Damage, Position
+from ingest.record import OPERATOR_STREAM, Act, Damage, Position
 
 DELETE_PERSON = "delete_person"
 _EVERYTHING = 1 << 62

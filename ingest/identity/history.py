@@ -11,14 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ingest.acts import STREAM as OPERATOR_STREAM
 from ingest.errors import IdentityRulesError
 from ingest.identity.reading import read_rules
 from ingest.identity.rules import DEFAULT_RULES, SET_IDENTITY_RULES, IdentityRules
 from ingest.log.files import read_records
 from ingest.message import Identity, Message
 from ingest.plan.plan import FORCE_DELAY_US
-from ingest.record import Damage
+from ingest.record import OPERATOR_STREAM, Damage
 
 _EVERYTHING = 1 << 62
 

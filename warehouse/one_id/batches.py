@@ -9,10 +9,10 @@ import pyarrow as pa
 from ingest.identity.history import RulesHistory
 from ingest.identity.rules import IdentityRules
 from ingest.message import Identity
-from warehouse.frames import uuids
 from warehouse.one_id.graph import LINK_KINDS, LINK_OUTCOMES, REFUSALS, RELEASES, Messages
 from warehouse.one_id.names import founder_digest, pair_digest
 from warehouse.one_id.sightings import Sightings
+from warehouse.uuids import uuids
 
 Ints = npt.NDArray[np.int64]
 _REFUSED = LINK_OUTCOMES.index("refused")

@@ -3,12 +3,12 @@
 import numpy as np
 import pyarrow as pa
 
-from warehouse.frames import uuids
 from warehouse.one_id.arrays import StoredIdentities
 from warehouse.one_id.batches import Ints, first_links, link_rows, move_rows
 from warehouse.one_id.components import FoldedComponent
 from warehouse.one_id.graph import RELEASES
 from warehouse.one_id.names import founder_digest, pair_digest
+from warehouse.uuids import uuids
 
 
 class FoldedRows:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from warehouse.frames import uuid_bytes
+from warehouse.uuids import uuid_bytes
 
 Ints = npt.NDArray[np.int64]
 _FEW_NEW = 100_000

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from ingest.message import Identity
-from warehouse.frames import registered, uuids
+from warehouse.frames import registered
 from warehouse.one_id.acts import VOIDING_ACTS, Voids, touched_by
 from warehouse.one_id.graph import Keys, Pairs
 from warehouse.one_id.names import pair_digest, twin_of
 from warehouse.one_id.pair_index import PairIndex
 from warehouse.statements import read_statement
+from warehouse.uuids import uuids
 
 
 @dataclass(frozen=True)
