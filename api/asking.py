@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import httpx
 
 from api.errors import ApiError
+from api.local_http import local_client, local_health
 from api.settings import SERVER_FILE, Settings
 from models.errors import UnknownEventError
 
@@ -28,7 +29,7 @@ class Ask(Protocol):
 @contextmanager
 def answers_of_server(settings: Settings, url: str) -> Iterator[Ask]:
     """How to ask the server at `url`."""
-    with httpx.Client(base_url=url, headers=_authorization(settings), timeout=None) as client:
+    with local_client(url, _authorization(settings)) as client:
         yield lambda method, path, body=None, *, accept="application/json": checked(
             client.request(method, path, json=body, headers={"accept": accept})
         )
@@ -46,7 +47,7 @@ def running_server(settings: Settings) -> str | None:
     try:
         announced = json.loads(path.read_text(encoding="utf-8"))
         url = str(announced["url"])
-        health = httpx.get(f"{url}/health", timeout=5).raise_for_status().json()
+        health = local_health(url, timeout_s=5).raise_for_status().json()
         # After a crash the file may be stale, and another folder's server may have taken the port.
         return url if health["instance"] == announced["instance"] else None
     except (OSError, ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):

@@ -13,6 +13,7 @@ from api.answering import answers
 from api.asking import project_path, running_server
 from api.counts import count_text
 from api.errors import ApiError, SettingsError
+from api.local_http import local_health
 from api.project_file import FILE_NAME
 from api.services.announcing import place_of_collector
 from api.settings import DATA_VARIABLE, DEFAULT_DATA, PREFIX, Settings, read_settings
@@ -94,7 +95,7 @@ def _log(settings: Settings) -> str:
 def _collector(settings: Settings) -> str:
     url = place_of_collector(settings)
     try:
-        health = httpx.get(f"{url}/health", timeout=2).json()
+        health = local_health(url, timeout_s=2).json()
         status, log_id = health["status"], health.get("log_id")
     except (httpx.HTTPError, httpx.InvalidURL):
         return f"nobody answers on {url}; `onepath up` starts it"
@@ -113,7 +114,7 @@ def _server(settings: Settings) -> str:
     url = running_server(settings)
     if url is None:
         return "none has this folder open; `onepath up` starts it"
-    health = httpx.get(f"{url}/health", timeout=5).json()
+    health = local_health(url, timeout_s=5).json()
     return f"{health['status']} on {url}, loading is {health['loading']}" + (
         f": {health['problem']}" if health["problem"] else ""
     )

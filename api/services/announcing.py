@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
+from api.local_http import local_health
 from api.settings import COLLECTOR_FILE, Settings, local_url
 
 logger = logging.getLogger("onepath.collector")
@@ -58,7 +59,7 @@ def running_collector(settings: Settings) -> str | None:
     """The address of the collector that receives into this folder; None when there is none."""
     url = place_of_collector(settings)
     try:
-        log_id = httpx.get(f"{url}/health", timeout=2).json()["log_id"]
+        log_id = local_health(url, timeout_s=2).json()["log_id"]
     except (ValueError, KeyError, TypeError, httpx.HTTPError, httpx.InvalidURL):
         return None
     return url if log_id == settings.log_id else None

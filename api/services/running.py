@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from api.errors import ApiError
+from api.local_http import local_health
 from api.services.connections import Connection, ConnectionServer
 from api.services.stopping import StoppableServer
 from api.settings import Settings, local_url
@@ -94,7 +95,7 @@ class Service:
 
     def __init__(self, command: str, host: str, port: int, process: "subprocess.Popen[bytes]") -> None:
         self._command = command
-        self._url = f"{local_url(host, port)}/health"
+        self._url = local_url(host, port)
         self._process = process
 
     def check(self) -> None:
@@ -111,13 +112,13 @@ class Service:
         while time.monotonic() < deadline:
             self.check()
             try:
-                if httpx.get(self._url, timeout=2).is_success:
+                if local_health(self._url, timeout_s=2).is_success:
                     return
             except httpx.HTTPError:
                 pass
             time.sleep(0.05)
         raise ServiceFailed(
-            f"`onepath {self._command}` did not answer on {self._url} within {START_TIMEOUT_S:g} seconds"
+            f"`onepath {self._command}` did not answer on {self._url}/health within {START_TIMEOUT_S:g} seconds"
         )
 
 
