@@ -1,13 +1,20 @@
 """Migrations: a school opens the warehouse that an earlier version left, and finds the same persons in it."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from tests.stories import NOON, PROJECT, StoryLog, device, event, loader_of, native, rows
 from warehouse.migrations import migrate
 from warehouse.one_id.storing import widen_seen
+from warehouse.settings import WarehouseSettings
 from warehouse.statements import list_statements, read_statement
+from warehouse.warehouse import Warehouse, create_views
 
 BEFORE_MOVING = 5
 IDENTITIES = """
@@ -79,3 +86,25 @@ def test_later_sightings_count_before_and_after_they_are_folded(connection: duck
     widen_seen(connection, few=1)
     assert connection.execute("select count(*) from store.later_sightings").fetchall() == [(0,)]
     assert connection.execute(seen.format("store.identities")).fetchall() == expected
+
+
+def test_views_are_made_anew_when_they_would_be_other_ones(tmp_path: Path) -> None:
+    """A school in Shanghai opens its warehouse again, moves to London, and tries an earlier version in between."""
+    path, log = tmp_path / "school.duckdb", StoryLog(tmp_path / "log")
+    log.tell(native(event("reach", device("d1"), NOON + timedelta(hours=13))))
+    shanghai, london = replace(PROJECT, timezone="Asia/Shanghai"), replace(PROJECT, timezone="Europe/London")
+    days, made = "select event_date::varchar from events", "select view_oid from duckdb_views() where not internal"
+    with closing(Warehouse(path, shanghai, WarehouseSettings())) as warehouse:
+        loader_of(warehouse, log).load_all()
+    with closing(Warehouse(path, shanghai, WarehouseSettings())) as warehouse:
+        assert rows(warehouse, days) == [("2026-11-03",)]
+        views = rows(warehouse, made)
+        with warehouse.write() as connection:
+            create_views(connection, shanghai)
+        assert rows(warehouse, made) == views
+    with closing(Warehouse(path, london, WarehouseSettings())) as warehouse:
+        assert rows(warehouse, days) == [("2026-11-02",)]
+    with duckdb.connect(str(path)) as earlier:
+        earlier.execute("create or replace view events as select date '2000-01-01' as event_date")
+    with closing(Warehouse(path, london, WarehouseSettings())) as warehouse:
+        assert rows(warehouse, days) == [("2026-11-02",)]

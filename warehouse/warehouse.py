@@ -7,7 +7,7 @@ cursor per snapshot for readers.
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,14 @@ from warehouse.one_id.acts import read_rules_history
 from warehouse.project import Project
 from warehouse.settings import WarehouseSettings
 from warehouse.snapshot import DuckDBSnapshot, SeenNames
-from warehouse.statements import list_attribution_views, list_views, read_statement, view_name, with_literals
+from warehouse.statements import (
+    list_attribution_views,
+    list_statements,
+    list_views,
+    read_statement,
+    view_name,
+    with_literals,
+)
 
 IN_MEMORY = ":memory:"
 
@@ -103,11 +110,31 @@ def _check_salt(connection: duckdb.DuckDBPyConnection, project: Project) -> None
 
 
 def create_views(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
-    """Make the public views anew, in the project's time zone, with history as the rules that were set last have it."""
-    for name in list_attribution_views(read_rules_history(connection).latest().history):
+    """Make the public views, in the project's time zone, with history as the rules that were set last have it.
+
+    Where they stand as they would be made, they are left: binding them anew takes longer than opening the file.
+    """
+    attributions = list_attribution_views(read_rules_history(connection).latest().history)
+    views = list_views()
+    mark = _mark_of([project.timezone, *list_statements("migrations"), *map(read_statement, (*attributions, *views))])
+    if _mark_in(connection) == mark:
+        return
+    for name in attributions:
         connection.execute(f"create or replace view store.{view_name(name)} as {read_statement(name)}")
-    for name in list_views():
+    for name in views:
         connection.execute(with_literals(read_statement(name), {"timezone": project.timezone}))
+    # Whoever makes the views anew, as an earlier version does without a mark, takes the comment away.
+    connection.execute(f"comment on view events is '{mark}'")
+
+
+def _mark_of(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def _mark_in(connection: duckdb.DuckDBPyConnection) -> str | None:
+    statement = "select comment from duckdb_views() where schema_name = 'main' and view_name = 'events'"
+    rows = connection.execute(statement).fetchall()
+    return rows[0][0] if rows else None
 
 
 def _connect(path: Path | str, settings: WarehouseSettings) -> duckdb.DuckDBPyConnection:
