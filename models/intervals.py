@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from models.calendar import Calendar, Interval, Period, shifted
 from models.errors import QuestionError, require_choice
-from models.sql import fragment, literal, local_time, select
+from models.sql import fragment, literal, local_time, select, utc_time
 
 MAX_INTERVALS = 10_000
 
@@ -90,10 +90,7 @@ def interval_at(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp
 
 def interval_at_utc(number: exp.Expr, interval: Interval, calendar: Calendar) -> exp.Expr:
     """The UTC timestamp at which the interval of that number starts."""
-    local, zone = exp.paren(interval_at(number, interval, calendar)), literal(calendar.timezone)
-    if calendar.timezone == "UTC":
-        return local
-    return fragment("($local at time zone $zone) at time zone 'UTC'", local=local, zone=zone)
+    return utc_time(exp.paren(interval_at(number, interval, calendar)), calendar)
 
 
 def whole_intervals(period: Period, interval: Interval, calendar: Calendar) -> Period:

@@ -113,3 +113,16 @@ def local_time(moment: exp.Expr, calendar: Calendar) -> exp.Expr:
         return moment
     zone = literal(calendar.timezone)
     return fragment("($moment at time zone 'UTC') at time zone $zone", moment=moment, zone=zone)
+
+
+def utc_time(local: exp.Expr, calendar: Calendar) -> exp.Expr:
+    """The UTC timestamp of a local time, the first one of a time that comes twice; see `Calendar.to_utc`."""
+    if calendar.timezone == "UTC":
+        return local
+    # DuckDB takes the second one.
+    latest = fragment("($local at time zone $zone) at time zone 'UTC'", local=local, zone=literal(calendar.timezone))
+    before = fragment("$latest - interval 1 hour", latest=latest)
+    is_twice = exp.EQ(this=local_time(before, calendar), expression=local)
+    return fragment(
+        "case when $is_twice then $before else $latest end", is_twice=is_twice, before=before, latest=latest
+    )

@@ -64,7 +64,8 @@ class RetentionOracle:
         """By group and interval, the members by subject; with no breakdown there is one group in any case."""
         question = self.question
         seen = [event for event in in_order(question, self.story) if self._is_read(event)]
-        sizing = [(subject_of(question, event), event) for event in seen if matches(question.start.any_of, event)]
+        starting = [event for event in seen if matches(question.start.any_of, event) and self._is_in_table(event)]
+        sizing = [(subject_of(question, event), event) for event in starting]
         group_of = groups_of(question.breakdown, seen, sizing)
         cohorts: Cohorts = {} if question.breakdown else {(): {}}
         parts = set(group_of.values()) if question.attribution == "all_events" else {()}
@@ -100,13 +101,13 @@ class RetentionOracle:
         by_interval: dict[datetime, StoryEvent] = {}
         for event in starting:
             by_interval.setdefault(self._interval(event), event)
-        period = question.period
-        return [
-            event
-            for interval, event in by_interval.items()
-            if not (period.start and interval < self._interval_of(period.start))
-            and not (period.end and interval > self._last_of_period())
-        ]
+        return [event for event in by_interval.values() if self._is_in_table(event)]
+
+    def _is_in_table(self, event: StoryEvent) -> bool:
+        """Whether its interval is one of the period's, so that who starts with it can be in a cohort."""
+        period, interval = self.question.period, self._interval(event)
+        is_early = period.start and interval < self._interval_of(period.start)
+        return not is_early and not (period.end and interval > self._last_of_period())
 
     def _follow(self, subject: str, start: StoryEvent, own: list[StoryEvent]) -> Member:
         question, member = self.question, Member(subject, start.at)

@@ -1,7 +1,7 @@
 """Funnels: stories with known answers, for what the plain rules say and what the options change."""
 
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
@@ -274,6 +274,25 @@ def test_the_same_day_is_the_local_one() -> None:
     assert counts(question, evening) == [1, 1]
     assert counts(question, evening, Calendar("Asia/Shanghai")) == [1, 0]
     assert counts(question, short_day, Calendar("Europe/Berlin")) == [2, 1]
+
+
+def test_a_day_is_over_at_the_first_midnight_where_it_comes_twice() -> None:
+    # On the Azores the clocks go back to midnight an hour after it: Ann pays half an hour into the new day, Bob before.
+    midnight = datetime(2024, 10, 27, tzinfo=UTC)
+    snapshot = world(
+        [
+            *(
+                StoryEvent("ann", name, midnight + timedelta(minutes=when))
+                for name, when in (("reach", -30), ("pay", 30))
+            ),
+            *(
+                StoryEvent("bob", name, midnight - timedelta(minutes=when))
+                for name, when in (("reach", 30), ("pay", 1))
+            ),
+        ]
+    )
+
+    assert counts(FunnelQuestion(REACH_PAY, same_day=True, timezone="Atlantic/Azores"), snapshot) == [2, 1]
 
 
 def test_a_naive_period_is_read_in_the_projects_time_zone() -> None:

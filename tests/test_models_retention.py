@@ -218,6 +218,51 @@ def test_exactly_24_hours_later_is_the_next_period() -> None:
     assert table(question, snapshot)["2024-01-01"] == (2, 1)
 
 
+def test_24_hours_within_a_day_of_25_are_a_cell_that_the_table_does_not_have() -> None:
+    berlin, midnight = Calendar("Europe/Berlin"), datetime(2024, 10, 26, 22, tzinfo=UTC)
+    snapshot = world([StoryEvent("ann", "visit", midnight + timedelta(hours=hours)) for hours in (0, 24)])
+    question = RetentionQuestion(periods=1, windows="elapsed")
+
+    assert table(question, snapshot, berlin) == {"2024-10-27": (1,)}
+    beyond = RetentionNumber(cohort_start=datetime(2024, 10, 27), period_index=1)  # noqa: DTZ001  # local, as in rows
+    with pytest.raises(QuestionError, match="there is only 0"):
+        ask_people(KIND, question, beyond, snapshot, berlin)
+
+
+def test_an_hour_is_over_when_the_next_begins_though_it_comes_twice() -> None:
+    # At 3:00 the clocks of Berlin go back to 2:00, which is 1:00 UTC; Ann's last event is in the first hour of the two.
+    one = datetime(2024, 10, 26, 23, tzinfo=UTC)
+    snapshot = world([StoryEvent("ann", "visit", one + timedelta(minutes=minutes)) for minutes in (0, 70)])
+    question = RetentionQuestion(interval="hour", periods=0, timezone="Europe/Berlin")
+
+    finished = {row.cohort_start.hour: row.is_finished for row in ask(KIND, question, snapshot, UTC_CALENDAR).rows}
+
+    assert finished == {1: True, 2: False}
+
+
+def test_the_largest_groups_are_those_who_start_in_the_period() -> None:
+    # Many had come by the web before, and many do after.
+    before_and_after = [("ann", 1), ("bob", 1), ("cid", 1), ("dan", 9), ("eve", 9), ("fay", 9)]
+    here = [("gil", 5, "web"), ("hal", 5, "app"), ("ida", 5, "app")]
+    snapshot = world(
+        [
+            StoryEvent(name, "sign", day(number), properties={"by": by})
+            for name, number, by in (*((name, number, "web") for name, number in before_and_after), *here)
+        ]
+    )
+    question = RetentionQuestion(
+        mode="first_time",
+        periods=0,
+        period=Period(local(5), local(6)),
+        extend_over_end=True,
+        breakdown=Breakdown.of("by", limit=1),
+    )
+
+    rows = ask(KIND, question, snapshot, UTC_CALENDAR).rows
+
+    assert [(row.breakdown, row.cohort_size) for row in rows] == [(["app"], 2), (None, 1)]
+
+
 def test_rolling_counts_whoever_is_still_there_later() -> None:
     # Ann is back on the 2nd and 4th, Bob on the 3rd.
     snapshot = world([StoryEvent("ann", "visit", day(n)) for n in (1, 2, 4)] + [StoryEvent("bob", "visit", day(1.2))])

@@ -11,7 +11,7 @@ from sqlglot import exp
 from models.calendar import Calendar
 from models.funnel.landings import next_steps
 from models.funnel.layout import Layout, bit, listed, same, step_column
-from models.sql import fragment, literal, local_time, select, union_all
+from models.sql import fragment, literal, local_time, select, union_all, utc_time
 
 
 def walk_ctes(layout: Layout, calendar: Calendar, starts_before: datetime | None) -> dict[str, exp.Query]:
@@ -46,8 +46,7 @@ def ends_at(layout: Layout, calendar: Calendar, started_at: exp.Expr) -> exp.Exp
     if not layout.definition.same_day:
         return end
     next_day = fragment("date_trunc('day', $local) + interval 1 day", local=local_time(started_at, calendar))
-    zone = literal(calendar.timezone)
-    midnight = fragment("(($day) at time zone $zone) at time zone 'UTC'", day=next_day, zone=zone)
+    midnight = utc_time(exp.paren(next_day), calendar)
     return fragment("least($end, $midnight - interval 1 microsecond)", end=end, midnight=midnight)
 
 

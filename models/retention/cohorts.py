@@ -7,7 +7,7 @@ breakdown, cohort_interval, started_at). The events are read once for both.
 from sqlglot import exp
 
 from models.calendar import Period
-from models.conditions import matches_any
+from models.conditions import all_hold, matches_any
 from models.groups import group_key, grouped_events
 from models.intervals import interval_number, last_moment, number_of_moment, whole_intervals
 from models.questions import SeenEvents
@@ -41,7 +41,7 @@ group by subject_id, active_intervals.breakdown
 def cohort_ctes(question: RetentionQuestion, seen: SeenEvents) -> dict[str, exp.Query]:
     """From the events to the members of cohorts."""
     return {
-        **grouped_events(_seen_events(question, seen), question.breakdown, sized="starts"),
+        **grouped_events(_seen_events(question, seen), question.breakdown, sized="starts_in_table"),
         "active_intervals": _active_intervals(question),
         "members": _members(question, seen),
     }
@@ -80,6 +80,8 @@ def _seen_events(question: RetentionQuestion, seen: SeenEvents) -> exp.Select:
         "starts": starts,
         "returns": returns,
         "event_at": exp.column("event_at", table="events"),
+        # Neither those before, where first times are looked for, nor those after, where returns are.
+        "starts_in_table": all_hold([starts, *_period_conditions(question, seen, "interval_number")]),
     }
     wanted = [starts, returns]
     if _needs_order(question):

@@ -79,9 +79,13 @@ from cells
 order by breakdown nulls last, cohort_start, period_index
 """
 
+# 24 hours after a start can be the same day, if the clocks go back: such a return can lie in a cell beyond the table.
 _RETAINED_SUBJECTS = """
-select breakdown, subject_id, cohort_interval, period_index, 'retained' as outcome
+select retained.breakdown, retained.subject_id, retained.cohort_interval, retained.period_index, 'retained' as outcome
 from retained
+inner join periods on retained.period_index = periods.period_index
+cross join bounds
+where retained.cohort_interval + periods.first_interval <= bounds.last_return
 """
 
 _CHURNED_SUBJECTS = """
