@@ -143,7 +143,8 @@ def build_time_to_convert(question: TimeToConvertQuestion, scope: Scope) -> Stat
         "from_at": exp.column(step_column(question.from_step)),
         "to_at": exp.column(step_column(question.to_step or len(question.steps))),
     }
-    sized = select("select breakdown from speaking_attempts where $to_at is not null", to_at=steps["to_at"])
+    took_both = "select breakdown from speaking_attempts where $to_at is not null and $from_at is not null"
+    sized = select(took_both, **steps)
     ctes |= shown_ctes(question, "speaking_attempts", sized) | best_of_shown(question)
     ctes["times"] = select(_TIMES, **steps)
     cube_root = f"cast(least({MAX_BINS}, ceil(round(cbrt(count(*)), 9))) as bigint)"
