@@ -115,14 +115,20 @@ def local_time(moment: exp.Expr, calendar: Calendar) -> exp.Expr:
     return fragment("($moment at time zone 'UTC') at time zone $zone", moment=moment, zone=zone)
 
 
+# DuckDB takes a time that clocks show twice for the later one; by the offset of the day before it is the earlier one.
+_FIRST_UTC = """
+case
+    when (($earlier at time zone 'UTC') at time zone $zone) = $local then $earlier
+    else ($local at time zone $zone) at time zone 'UTC'
+end
+"""
+_BY_OFFSET_BEFORE = "((($local - interval 1 day) at time zone $zone) at time zone 'UTC') + interval 1 day"
+
+
 def utc_time(local: exp.Expr, calendar: Calendar) -> exp.Expr:
     """The UTC timestamp of a local time, the first one of a time that comes twice; see `Calendar.to_utc`."""
     if calendar.timezone == "UTC":
         return local
-    # DuckDB takes the second one.
-    latest = fragment("($local at time zone $zone) at time zone 'UTC'", local=local, zone=literal(calendar.timezone))
-    before = fragment("$latest - interval 1 hour", latest=latest)
-    is_twice = exp.EQ(this=local_time(before, calendar), expression=local)
-    return fragment(
-        "case when $is_twice then $before else $latest end", is_twice=is_twice, before=before, latest=latest
-    )
+    zone = literal(calendar.timezone)
+    earlier = fragment(_BY_OFFSET_BEFORE, local=local, zone=zone)
+    return fragment(_FIRST_UTC, earlier=earlier, local=local, zone=zone)

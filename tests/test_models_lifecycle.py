@@ -1,6 +1,6 @@
 """Lifecycle: known stories of teachers who come, stay, pause and stop; random ones judged by the oracle."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -19,7 +19,7 @@ from tests.lifecycle_oracle import lifecycle_oracle
 from tests.retention_oracle import group_asked
 from tests.worlds import Carried, StoryEvent, World, at, person_id, world
 
-CALENDAR = Calendar()
+CALENDAR, BERLIN = Calendar(), Calendar("Europe/Berlin")
 DAY_S = 24 * 60 * 60
 
 
@@ -59,6 +59,17 @@ def test_who_comes_stays_pauses_and_stops(school: World) -> None:
     assert counts(LifecycleQuestion(), school) == [(2, 0, 0, 0), (0, 2, 0, 0), (0, 0, 0, 2), (0, 0, 1, 0)]
     rows = ask(KIND, LifecycleQuestion(), school, CALENDAR).rows
     assert [row.is_finished for row in rows] == [True, True, True, False]
+
+
+def test_an_hour_is_finished_when_the_one_that_comes_twice_has_begun() -> None:
+    """Berlin's clocks show 2:00 to 3:00 twice, from midnight UTC on."""
+    night = datetime(2024, 10, 26, 23, tzinfo=at(0).tzinfo)
+    story = world([StoryEvent("ann", "teach", night), StoryEvent("ann", "teach", night + timedelta(hours=1))])
+    rows = ask(
+        KIND, LifecycleQuestion(interval="hour", period=Period(night, night + timedelta(hours=2))), story, BERLIN
+    )
+
+    assert [(row.interval_start.hour, row.is_finished) for row in rows.rows] == [(1, True), (2, False)]
 
 
 def test_new_is_by_the_first_event_ever_the_first_that_matches_or_a_property(school: World) -> None:

@@ -214,6 +214,15 @@ def test_who_is_in_two_small_groups_counts_once_in_the_rest(school: World) -> No
     assert people.count == 2
 
 
+def test_groups_are_kept_by_their_events_where_nobody_carries_what_is_measured(school: World) -> None:
+    spent = Series((EventMatch("visit"),), measure="sum", property=PropertyOf("amount"))
+    visits = Series((EventMatch("visit"),))
+    question = TrendQuestion(series=(spent, visits), interval=None, breakdown=Breakdown.of("channel", limit=1))
+    story = world([StoryEvent("ann", "visit", at(0), properties={"channel": "ads"})], PROPERTIES)
+
+    assert {group for _, _, group in values(question, story)} == {("ads",)}
+
+
 def test_a_week_beside_the_week_before_it_by_position() -> None:
     events = [StoryEvent("ann", "visit", at(day * DAY)) for day in (0, 1, 1, 8)]
     second_week = TrendQuestion(

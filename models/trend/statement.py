@@ -122,7 +122,8 @@ class _Trend:
 
     def statement(self) -> Statement:
         question = self.question
-        first_events = self._series_rows(question.series[0], [question.period])
+        # Groups are as large as they have events, also where few of them carry what is measured.
+        first_events = self._series_rows(Series(question.series[0].any_of), [question.period])
         ctes: dict[str, exp.Query] = {**self._interval_ctes(), **kept_groups(question.breakdown, first_events)}
         for index, series in enumerate(question.series, start=1):
             ctes |= self._series_ctes(index, series)
