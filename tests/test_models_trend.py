@@ -214,6 +214,26 @@ def test_who_is_in_two_small_groups_counts_once_in_the_rest(school: World) -> No
     assert people.count == 2
 
 
+@pytest.mark.parametrize("cumulative", [False, True])
+def test_the_31st_of_january_stands_beside_no_day_of_february(*, cumulative: bool) -> None:
+    story = world([StoryEvent("ann", "visit", at(28 * DAY)), StoryEvent("bob", "visit", at(30 * DAY))])
+    february = Period(datetime(2024, 2, 1), datetime(2024, 3, 1))  # noqa: DTZ001  # local times
+    question = TrendQuestion(
+        series=(Series((EventMatch("visit"),), measure="subjects"),),
+        period=february,
+        comparison=Comparison("month"),
+        cumulative=cumulative,
+    )
+
+    last = TrendNumber(interval_start=datetime(2024, 1, 29), is_compared=True)  # noqa: DTZ001
+    assert ask_people(KIND, question, last, story, Calendar()).count == 1
+    beyond = TrendNumber(interval_start=datetime(2024, 1, 31), is_compared=True)  # noqa: DTZ001
+    with pytest.raises(
+        QuestionError, match="no number with compared_start 2024-01-31T00:00:00: the nearest is 2024-01-29"
+    ):
+        ask_people(KIND, question, beyond, story, Calendar())
+
+
 def test_groups_are_kept_by_their_events_where_nobody_carries_what_is_measured(school: World) -> None:
     spent = Series((EventMatch("visit"),), measure="sum", property=PropertyOf("amount"))
     visits = Series((EventMatch("visit"),))

@@ -42,12 +42,15 @@ group by is_compared, breakdown, subject_id
 _SERIES_PEOPLE = """
 select distinct $index as series_index, is_compared, interval_index, breakdown, subject_id from placed
 """
+# Of the earlier period only what stands beside an interval of the period.
 _PEOPLE = """
 select people_of_series.* replace ($shown as breakdown), intervals.interval_start
 from people_of_series
 inner join intervals
     on people_of_series.is_compared = intervals.is_compared
     and people_of_series.interval_index = intervals.interval_index
+semi join (select interval_index from intervals where not is_compared) as shown
+    on intervals.interval_index = shown.interval_index
 """
 _PEOPLE_SO_FAR = """
 select
@@ -57,6 +60,8 @@ from people_of_series
 inner join intervals
     on people_of_series.is_compared = intervals.is_compared
     and people_of_series.interval_index <= intervals.interval_index
+semi join (select interval_index from intervals where not is_compared) as shown
+    on intervals.interval_index = shown.interval_index
 """
 _CELLS = """
 select
