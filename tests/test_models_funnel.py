@@ -370,6 +370,27 @@ def test_a_limit_pools_the_smaller_groups_and_counts_nobody_twice() -> None:
     assert ask_people(FUNNEL, everywhere, rest, world(events), UTC_CALENDAR).count == 2
 
 
+def test_an_exclusion_is_found_in_every_group_of_two_properties() -> None:
+    """Everybody visits and pays; who has an odd number complains in between, in the same region and grade."""
+    people = range(40)
+    events = [event for n in people for event in story(f"person {n}", ("reach", n), ("pay", 900 + n), **placed(n))]
+    events += [event for n in people[1::2] for event in story(f"person {n}", ("complain", 300 + n), **placed(n))]
+    without = FunnelQuestion(
+        REACH_PAY,
+        exclusions=(Exclusion((EventMatch("complain"),)),),
+        breakdown=Breakdown.of("region", "grade"),
+        attribution="all_events",
+    )
+
+    groups = {f"{n % 5}/{n % 2}" for n in people if n % 2 == 0}
+    assert counts_by_group(without, world(events)) == {group: [4, 4] for group in groups}
+
+
+def placed(number: int) -> dict[str, str]:
+    """Region and grade of a numbered person: five regions, a grade for even numbers and one for odd."""
+    return {"region": str(number % 5), "grade": str(number % 2)}
+
+
 def test_a_trend_counts_who_began_in_each_interval_with_empty_ones_between() -> None:
     day = 24 * HOUR_S
     snapshot = world(
