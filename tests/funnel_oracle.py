@@ -84,13 +84,14 @@ class Oracle:
         return iter(enumerate(self.question.steps, start=1))
 
     def _first_orders(self, step: FunnelStep) -> Iterable[int]:
-        """The one event of each person that can take a first-time step."""
+        """The one event of each person, or of each account where these are counted, that can take a first-time step."""
         by_name = tuple(EventMatch(match.event) for match in step.any_of)
         wanted = step.any_of if step.occurrence == "first_time" else by_name
         first: dict[str, int] = {}
         for order, event in self.events:
-            if matches(wanted, event, self.carried):
-                first.setdefault(event.person, order)
+            whose = event.account if self.question.by == "account" else event.person
+            if whose and matches(wanted, event, self.carried):
+                first.setdefault(whose, order)
         return first.values()
 
     # Which events there are, and for whom
@@ -113,6 +114,8 @@ class Oracle:
     def _subject(self, event: StoryEvent) -> str | None:
         if self.question.by == "property":
             return self._text(PropertyOf(self.question.by_property or ""), event)
+        if self.question.by == "account":
+            return event.account
         return event.sent_as or event.person if self.question.by == "distinct_id" else str(person_id(event.person))
 
     def _seen(self, order: int, event: StoryEvent) -> Seen:

@@ -370,6 +370,23 @@ def test_a_limit_pools_the_smaller_groups_and_counts_nobody_twice() -> None:
     assert ask_people(FUNNEL, everywhere, rest, world(events), UTC_CALENDAR).count == 2
 
 
+def test_the_first_time_of_a_school_is_its_own_not_that_of_each_teacher() -> None:
+    """Both teach at s1, which Ann's trial opened; Bob's is his first, and not the school's."""
+    schools = world(
+        [
+            StoryEvent("ann", "trial", at(0), account="s1"),
+            StoryEvent("bob", "trial", at(3 * 24 * HOUR_S), account="s1"),
+            StoryEvent("cid", "trial", at(3 * 24 * HOUR_S), account="s2"),
+        ]
+    )
+    second_half = Period(at(2 * 24 * HOUR_S), at(5 * 24 * HOUR_S))
+    first = FunnelQuestion((replace(FunnelStep.of("trial"), occurrence="first_time"),), period=second_half)
+
+    assert counts(first, schools) == [2]
+    assert counts(replace(first, by="account"), schools) == [1]
+    assert counts(replace(first, by="session"), schools) == [2]
+
+
 def test_an_exclusion_is_found_in_every_group_of_two_properties() -> None:
     """Everybody visits and pays; who has an odd number complains in between, in the same region and grade."""
     people = range(40)

@@ -63,6 +63,7 @@ def stories(draw: st.DrawFn) -> list[StoryEvent]:
                 draw(st.sampled_from(["reach", "trial", "pay", "leave"])),
                 at(20 * HOUR_S + SLOT_S * draw(st.integers(0, 9))),
                 properties={name: value for name, value in values.items() if value is not None},
+                account=draw(st.sampled_from([None, "s1", "s1", "s2"])),
             )
         )
     return events
@@ -111,7 +112,9 @@ def exclusions(draw: st.DrawFn, order: str, count: int) -> Exclusion:
 
 
 def subjects() -> st.SearchStrategy[dict[str, Any]]:
-    return st.sampled_from([{}, {}, {}, {"by": "property", "by_property": "order"}, {"by": "distinct_id"}])
+    return st.sampled_from(
+        [{}, {}, {}, {"by": "account"}, {"by": "property", "by_property": "order"}, {"by": "distinct_id"}]
+    )
 
 
 @st.composite

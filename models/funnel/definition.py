@@ -23,10 +23,10 @@ MAX_STEPS = 30
 class FunnelStep(Step):
     """A step of a funnel: an event that matches any of the alternatives takes it.
 
-    An `optional` step may be skipped. `occurrence` says which events of each person can take it: "all", only its
-    "first_time" (the first of all time that matches with its filters), or only its "first_ever" (the first of all time
-    of that name, which must then pass the filters). `held` names this step's property where the funnel holds one
-    constant and the step calls it otherwise.
+    An `optional` step may be skipped. `occurrence` says which events of each person (by account: of each account) can
+    take it: "all", only its "first_time" (the first of all time that matches with its filters), or only its
+    "first_ever" (the first of all time of that name, which must then pass the filters). `held` names this step's
+    property where the funnel holds one constant and the step calls it otherwise.
     """
 
     _: KW_ONLY

@@ -15,15 +15,18 @@ from models.groups import group_key
 from models.matching import EventMatch
 from models.questions import Scope, SeenEvents
 from models.sql import any_of, fragment, literal, select, union_all
+from models.subjects import Subject
 
 
 def path_ctes(layout: Layout, scope: Scope) -> dict[str, exp.Query]:
     """`seen_events`, one row per event with its `step_bits`, and `path_events`: those of each path."""
     definition = layout.definition
     seen = SeenEvents(definition, scope)
-    first_columns = Columns(scope.properties, absent=scope.absent, prefix="first_")
+    first_columns = Columns(
+        scope.properties, absent=scope.absent, own_account_type=definition.account_type, prefix="first_"
+    )
     first_events = {
-        f"first_events_{index}": _first_events(step, first_columns)
+        f"first_events_{index}": _first_events(step, definition.subject, first_columns)
         for index, step in enumerate(definition.steps, start=1)
         if step.occurrence != "all"
     }
@@ -72,13 +75,16 @@ def _takes_step(index: int, step: FunnelStep, columns: Columns) -> exp.Expr:
     return fragment(f"$matched and {first}", matched=exp.paren(matched))
 
 
-def _first_events(step: FunnelStep, columns: Columns) -> exp.Select:
-    """Each person's first event of all time that the step asks for, whoever the question counts."""
+def _first_events(step: FunnelStep, counted: Subject, columns: Columns) -> exp.Select:
+    """The first event of all time that the step asks for, of each person; by account, of each account."""
+    subject = counted if counted.kind == "account" else Subject()
     by_name = tuple(EventMatch(match.event) for match in step.any_of)
     wanted = matches_any(step.any_of if step.occurrence == "first_time" else by_name, columns)
     earliest = "arg_min(events.event_id, row(events.event_at, events.log_order))"
-    query = select(f"select {earliest} as event_id from events group by events.person_id")
-    return columns.join(query.where(wanted, copy=False))
+    query = select(
+        f"select {earliest} as event_id from events group by $subject", subject.tables, subject=subject.id_of(columns)
+    )
+    return columns.join(query.where(wanted, *subject.conditions(columns), copy=False))
 
 
 def _group_values(layout: Layout, columns: Columns) -> dict[str, exp.Expr]:
