@@ -5,10 +5,15 @@ from models.funnel import FunnelQuestion, FunnelStep
 
 with Project("onepath-data") as project:
     frame = project.ask(FunnelQuestion((FunnelStep.of("TrialStarted"), FunnelStep.of("OrderPaid"))))
+    same = project.ask("funnel", {"steps": [{"any_of": [{"event": each}]} for each in ("TrialStarted", "OrderPaid")]})
+
+A question is one of the types in `models`, or the name of a kind and its fields as they are said in JSON.
 """
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from dataclasses import fields as columns_of
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,10 +23,12 @@ from pydantic import TypeAdapter
 
 from api.answering import answers
 from api.asking import Ask, project_path
-from api.settings import read_settings
+from api.settings import settings_to_ask
 from models.answers import SqlStatement
-from models.kinds import kind_of
-from models.questions import Question
+from models.kinds import kind_named, kind_of
+from models.questions import Question, QuestionKind
+
+Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,12 @@ class Said:
 class Project:
     """The project of a data folder: asked through its running server, or directly when none runs.
 
-    Raises ApiError (with the server's sentence) for a question that cannot be answered, WarehouseInUse when another
-    process without a server has the folder.
+    Raises ApiError where there is no such folder, where another process without a server has it, and (with the server's
+    sentence) for a question that cannot be answered.
     """
 
     def __init__(self, data: Path | str | None = None) -> None:
-        self._settings = read_settings(Path(data) if data is not None else None, create=False)
+        self._settings = settings_to_ask(Path(data) if data is not None else None)
         self._stack = ExitStack()
         self._ask: Ask | None = None
 
@@ -55,27 +62,26 @@ class Project:
         self._ask = None
         self._stack.close()
 
-    def ask(self, question: Question) -> pl.DataFrame:
+    def ask(self, question: Question | str, fields: Json | None = None) -> pl.DataFrame:
         """The answer's rows; their columns are described at the row type of the question's kind."""
-        return self.answer(question).frame
+        return self.answer(question, fields).frame
 
-    def answer(self, question: Question) -> Said:
+    def answer(self, question: Question | str, fields: Json | None = None) -> Said:
         """The answer with its watermark and its SQL."""
-        kind = kind_of(question)
-        said = self._post(kind.name, TypeAdapter(kind.question).dump_python(question, mode="json"))
+        kind, body = _said_in_json(question, fields)
+        said = self._post(kind.name, body)
         rows: list[Any] = TypeAdapter(list[kind.row]).validate_python(said["rows"])  # type: ignore[name-defined]  # a type, of this kind
-        frame = pl.DataFrame(rows, schema=[each.name for each in fields(kind.row)], infer_schema_length=None)
+        frame = pl.DataFrame(rows, schema=[each.name for each in columns_of(kind.row)], infer_schema_length=None)
         return Said(frame, said["watermark"], tuple(SqlStatement(**each) for each in said["sql"]))
 
-    def people(self, question: Question, of: Any, limit: int = 10_000) -> list[str]:
-        """The ids behind a number, at most `limit` of them; `of` is a number of the question's kind."""
-        kind = kind_of(question)
-        request = {
-            "question": TypeAdapter(kind.question).dump_python(question, mode="json"),
-            "of": TypeAdapter(kind.number).dump_python(of, mode="json"),
-            "limit": limit,
-        }
-        subjects: list[str] = self._post(f"{kind.name}/people", request)["subjects"]
+    def people(
+        self, question: Question | str, of: Any, limit: int = 10_000, *, fields: Json | None = None
+    ) -> list[str]:
+        """The ids behind a number, at most `limit` of them; `of` is a number of its kind, or one as JSON says it."""
+        kind, body = _said_in_json(question, fields)
+        number = of if isinstance(of, Mapping) else TypeAdapter(kind.number).dump_python(of, mode="json")
+        said = self._post(f"{kind.name}/people", {"question": body, "of": number, "limit": limit})
+        subjects: list[str] = said["subjects"]
         return subjects
 
     def sql(self, statement: str) -> pl.DataFrame:
@@ -87,3 +93,12 @@ class Project:
         if self._ask is None:
             raise RuntimeError("ask inside `with Project(...) as project:`, which opens and closes the data")
         return self._ask("POST", project_path(self._settings, path), body).json()
+
+
+def _said_in_json(question: Question | str, fields: Json | None) -> tuple[QuestionKind[Any], Json]:
+    """The kind of a question, and what it asks."""
+    if isinstance(question, str):
+        return kind_named(question), fields or {}
+    kind = kind_of(question)
+    body: Json = TypeAdapter(kind.question).dump_python(question, mode="json")
+    return kind, body

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from api.counts import count_text
-from api.errors import SettingsError
+from api.errors import ApiError, SettingsError
 from api.project_file import PROJECT_FIELDS, ProjectFile, read_project_file
 from api.webhook_files import read_webhooks
 from ingest.errors import UntrustedProxies
@@ -161,6 +161,16 @@ def read_settings(
     webhooks = read_webhooks(folder, environment)
     sections["decode"] = replace(sections["decode"], write_keys=project.write_keys, webhooks=webhooks)
     return Settings(data=folder, project=project, origins=origins, **sections)
+
+
+def settings_to_ask(data: Path | None) -> Settings:
+    """The settings of whoever only asks: no folder is made where there is none, which raises `ApiError`."""
+    settings = read_settings(data, create=False)
+    if not settings.data.exists():
+        raise ApiError(
+            f"there is nothing at {settings.data}; name a folder with --data, or start one with `onepath up`"
+        )
+    return settings
 
 
 def _data_folder(data: Path | None, environment: Mapping[str, str], origins: dict[str, Origin]) -> Path:

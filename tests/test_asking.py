@@ -11,6 +11,7 @@ import pytest
 
 from api.asking import Refused
 from api.client import Project
+from api.errors import ApiError
 from models.asking import ask
 from models.calendar import Calendar
 from models.filters import PropertyFilter
@@ -49,6 +50,21 @@ def test_http_the_command_line_and_python_give_one_answer(house: House) -> None:
     assert said["watermark"] == answer.watermark
     assert said["sql"][0]["sql"] == answer.sql[0].sql
     assert len(people) == 2
+
+
+def test_python_asks_what_is_said_in_json_by_the_name_of_its_kind(house: House) -> None:
+    with Project(house.data) as project:
+        assert project.ask("sales-path", STAGES).equals(project.ask(QUESTION))
+        assert project.people("sales-path", {"stage_index": 2}, fields=STAGES) == project.people(
+            QUESTION, SalesPathNumber(2)
+        )
+
+
+def test_python_makes_no_folder_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ApiError, match="there is nothing at"):
+        Project(tmp_path / "elsewhere")
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_people_behind_a_number_are_listed(house: House) -> None:

@@ -86,7 +86,7 @@ def test_a_sales_path_is_printed_with_every_digit_on_a_narrow_terminal(width: in
         "median_time_from_previous_s": 100 * 86_400 + 12 * 3600,
     }
 
-    print_sales_path(out, {"question": {"by": "account"}, "rows": [stage]})
+    print_sales_path(out, {"question": {"by": "account", "account_type": "school"}, "rows": [stage]})
 
     assert isinstance(out.file, StringIO)
     [numbers] = [line for line in out.file.getvalue().splitlines() if "%" in line]

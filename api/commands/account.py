@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands.common import AsJson, Data, out, settings_to_ask
+from api.commands.common import AsJson, Data, out
+from api.settings import settings_to_ask
 from ingest.account_acts import ADD_MEMBER, END_MEMBER, MERGE_ACCOUNTS, RENAME_ACCOUNT, UNMERGE_ACCOUNTS
 
 commands = typer.Typer()

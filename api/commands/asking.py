@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
-from api.commands.common import Data, HappenedAt, KnownAt, Output, out, settings_to_ask
+from api.commands.common import Data, HappenedAt, KnownAt, Output, out
 from api.commands.shared_options import Given, add_command, given_to
 from api.errors import ApiError
+from api.settings import settings_to_ask
 from ingest.message import DEFAULT_ACCOUNT_TYPE
 
 Fields = Mapping[str, Any]

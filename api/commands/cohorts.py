@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from api.commands.asking import Fields, question_command
-from api.commands.fields import any_of, property_of
+from api.commands.fields import ExtendOverEnd, any_of, property_of
 from models.calendar import Interval
 
 commands = typer.Typer()
@@ -46,6 +46,7 @@ def retention(  # an option each
         typer.Option("--period-0", help="Period 0 is the cohort, or who returned in it, or later in it."),
     ] = "cohort",
     value: Annotated[str | None, typer.Option("--value", help="Also add up this property of returning events.")] = None,
+    extend_over_end: ExtendOverEnd = False,
 ) -> Fields:
     """Who comes back, by the period they started in."""
     return {
@@ -58,6 +59,7 @@ def retention(  # an option each
         "windows": windows,
         "rolling": rolling,
         "min_occurrences": min_occurrences,
+        "extend_over_end": extend_over_end,
         "period_0": period_0,
         "value": property_of(value),
     }

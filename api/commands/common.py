@@ -51,13 +51,3 @@ def settings_of(
     """The settings of a command that runs something: the data folder is made when there is none."""
     overrides = {"collector.port": collector_port, "server.port": server_port, "collector.workers": workers}
     return read_settings(data, overrides)
-
-
-def settings_to_ask(data: Path | None) -> Settings:
-    """The settings of a command that asks: it makes no folder where there is none."""
-    settings = read_settings(data, create=False)
-    if not settings.data.exists():
-        raise ApiError(
-            f"there is nothing at {settings.data}; name a folder with --data, or start one with `onepath up`"
-        )
-    return settings

@@ -11,6 +11,10 @@ IntervalOrWhole = Annotated[
     Literal[Interval, "whole"], typer.Option("--interval", help="A row for each; or for the whole period.")
 ]
 
+ExtendOverEnd = Annotated[
+    bool, typer.Option("--extend-over-end", help="What follows a beginning in the period may come after --to.")
+]
+
 
 def any_of(events: Sequence[str | None] | None) -> list[dict[str, str | None]]:
     """Events of these names; None is any event."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from api.commands.asking import Fields, question_command
-from api.commands.fields import any_of, property_of
+from api.commands.fields import ExtendOverEnd, any_of, property_of
 from api.durations import parse_duration
 from api.errors import ApiError
 from models.calendar import Interval
@@ -32,6 +32,7 @@ def funnel(
     hold: Annotated[
         str | None, typer.Option("--hold", help="Steps of one attempt agree in this event property, such as an order.")
     ] = None,
+    extend_over_end: ExtendOverEnd = False,
     same_day: Annotated[bool, typer.Option("--same-day", help="All steps on the local day of the first.")] = False,
     attribution: Annotated[
         Attribution, typer.Option("--attribution", help="With --breakdown: which of somebody's values count.")
@@ -57,6 +58,7 @@ def funnel(
         "order": order,
         "conversion_window_s": parse_duration(window, "a conversion window"),
         "same_day": same_day,
+        "extend_over_end": extend_over_end,
         "exclusions": [{"any_of": any_of([name])} for name in exclude or ()],
         "hold_constant": property_of(hold),
         "attribution": attribution,

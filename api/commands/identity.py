@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from api.commands import identity_acts
-from api.commands.common import AsJson, Data, out, settings_to_ask
+from api.commands.common import AsJson, Data, out
 from api.commands.identity_acts import DryRun, Operator
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 identity = typer.Typer(no_args_is_help=True, help="One-ID: why somebody is one person, and setting it right.")

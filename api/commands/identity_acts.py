@@ -5,8 +5,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from api.commands.common import Data, out, settings_to_ask
+from api.commands.common import Data, out
 from api.commands.shared_options import Given, add_command, given_to
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from api.commands.asking import Fields, question_command
-from api.commands.fields import IntervalOrWhole, any_of, interval_or_none, property_of
+from api.commands.fields import ExtendOverEnd, IntervalOrWhole, any_of, interval_or_none, property_of
 from api.durations import parse_duration
 
 commands = typer.Typer()
@@ -70,6 +70,7 @@ def interval_between(
         str | None, typer.Option("--within", help="Only pairs of at most this long, such as 30d or 12h.")
     ] = None,
     interval: IntervalOrWhole = "whole",
+    extend_over_end: ExtendOverEnd = False,
 ) -> Fields:
     """How long it takes from one event to another: quantiles, average, and how many pairs."""
     return {
@@ -77,5 +78,6 @@ def interval_between(
         "second": {"any_of": any_of([second or first])},
         "pairing": pairing,
         "max_duration_s": parse_duration(within, "a longest interval") if within else None,
+        "extend_over_end": extend_over_end,
         "interval": interval_or_none(interval),
     }

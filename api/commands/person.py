@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from api.commands.common import Data, out, settings_to_ask
+from api.commands.common import Data, out
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 person = typer.Typer(no_args_is_help=True, help="One person's data: out in one file, or gone for good.")

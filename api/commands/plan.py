@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands.common import AsJson, Data, out, settings_of, settings_to_ask
+from api.commands.common import AsJson, Data, out, settings_of
 from api.errors import ApiError
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 plan = typer.Typer(no_args_is_help=True, help="The tracking plan: what should come, and how strictly.")

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from api.commands.asking import Fields, period_and_subject, question_command
-from api.commands.common import Data, HappenedAt, KnownAt, Output, out, settings_to_ask
+from api.commands.common import Data, HappenedAt, KnownAt, Output, out
 from api.durations import parse_duration
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from api.commands.common import Data, out, settings_to_ask
+from api.commands.common import Data, out
 from api.commands.upkeep import Reason, RejectedEvent, RejectedProtocol, check_reason
 from api.errors import ApiError
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from api.commands.common import Data, settings_to_ask
+from api.commands.common import Data
+from api.settings import settings_to_ask
 
 commands = typer.Typer()
 

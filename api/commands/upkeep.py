@@ -5,8 +5,9 @@ from typing import Annotated, get_args
 
 import typer
 
-from api.commands.common import AsJson, CollectorPort, Data, ServerPort, out, settings_to_ask
+from api.commands.common import AsJson, CollectorPort, Data, ServerPort, out
 from api.errors import ApiError
+from api.settings import settings_to_ask
 from ingest.errors import RejectReason
 
 commands = typer.Typer()

@@ -47,7 +47,7 @@ def print_report(out: Console, settings: Settings, ask: Ask, corrections: list[P
     for by in ("account", "person"):
         terminal.print_sales_path(out, ask("POST", project_path(settings, "sales-path"), {"by": by}).json())
     of_families = ask("POST", project_path(settings, "sales-path"), {"by": "account", "account_type": "family"}).json()
-    terminal.print_sales_path(out, of_families, title="Sales path by family")
+    terminal.print_sales_path(out, of_families)
     question = {"interval": "week", "periods": RETENTION_WEEKS, "mode": "first_time"}
     print_retention(out, ask("POST", project_path(settings, "retention"), question).json())
 

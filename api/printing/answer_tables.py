@@ -51,8 +51,12 @@ def print_answer(out: Console, name: str, answer: Json, output: str) -> None:
 
 
 def table_of(rows: list[Json], left_out: Collection[str] = ()) -> Table:
-    """One line per row; columns without a value in any row are left out, too."""
-    names = [name for name in rows[0] if name not in left_out and any(row[name] not in (None, []) for row in rows)]
+    """One line per row; columns without a value in any row are left out, too, but for what was asked."""
+    names = [
+        name
+        for name in rows[0]
+        if name == "value" or (name not in left_out and any(row[name] not in (None, []) for row in rows))
+    ]
     titles = {name: name.removesuffix("_s").replace("_", "\n") for name in names}
     numbers = [name for name in names if all(isinstance(row[name], int | float | None) for row in rows)]
     moments = [name for name in names if name.endswith(("_start", "_at"))]
@@ -90,8 +94,14 @@ def _print_csv(out: Console, rows: list[Json], columns: list[str]) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: ";".join(value) if isinstance(value, list) else value for name, value in row.items()})
+        writer.writerow({name: _csv_value(name, value) for name, value in row.items()})
     out.file.write(text.getvalue())
+
+
+def _csv_value(name: str, value: Any) -> Any:
+    if value is None and name == "breakdown":
+        return "Other"
+    return ";".join(value) if isinstance(value, list) else value
 
 
 def _cell(name: str, value: Any) -> str:

@@ -158,10 +158,11 @@ def print_funnel(out: Console, answer: dict[str, Any]) -> None:
 _FUNNEL_RIGHT = ("count", "of first", "of previous", "median time")
 
 
-def print_sales_path(out: Console, answer: dict[str, Any], title: str = "") -> None:
+def print_sales_path(out: Console, answer: dict[str, Any]) -> None:
     """The stages in order."""
     columns = ("entered", "reached", "of\nfirst", "of\nprev.", "skipped", "out of\norder", "median\ntime")
-    title = title or f"Sales path by {answer['question']['by']}"
+    question = answer["question"]
+    title = f"Sales path by {question['account_type'] if question['by'] == 'account' else question['by']}"
     table = new_table("stage", *columns, title=title, right=columns)
     for stage in answer["rows"]:
         table.add_row(
