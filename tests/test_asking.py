@@ -60,6 +60,13 @@ def test_python_asks_what_is_said_in_json_by_the_name_of_its_kind(house: House) 
         )
 
 
+def test_a_misspelt_moment_is_not_answered_with_the_numbers_of_today(house: House) -> None:
+    refused = httpx.post(f"{house.project}/sales-path?know_at=2026-07-01", json=STAGES)
+
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("There is no parameter 'know_at': known_at and happened_at say as of")
+
+
 def test_python_makes_no_folder_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(ApiError, match="there is nothing at"):
         Project(tmp_path / "elsewhere")

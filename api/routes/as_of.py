@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query, Request
 
 from models.calendar import Calendar
+from models.errors import QuestionError
 from warehouse.one_id.worlds import World
 
 KnownAt = Annotated[
@@ -18,10 +19,23 @@ HappenedAt = Annotated[
 ]
 
 
-def as_of_parameters(calendar: Calendar) -> Callable[[KnownAt, HappenedAt], World | None]:
-    """A dependency that reads the world a question is asked in; None for the present one."""
+def _refuse_others(request: Request) -> None:
+    for name in request.query_params:
+        if name not in ("known_at", "happened_at"):
+            raise QuestionError(
+                f"There is no parameter {name!r}: known_at and happened_at say as of when, the body says all else."
+            )
 
-    def world_of(known_at: KnownAt = None, happened_at: HappenedAt = None) -> World | None:
+
+def as_of_parameters(calendar: Calendar) -> Callable[[KnownAt, HappenedAt], World | None]:
+    """A dependency that reads the world a question is asked in; None for the present one.
+
+    Another parameter raises QuestionError: misspelt, it would be answered with the numbers of today.
+    """
+
+    def world_of(
+        known_at: KnownAt = None, happened_at: HappenedAt = None, _: Annotated[None, Depends(_refuse_others)] = None
+    ) -> World | None:
         if known_at is None and happened_at is None:
             return None
         return World(_utc(known_at), _utc(happened_at))
