@@ -10,10 +10,10 @@ with Project("onepath-data") as project:
 A question is one of the types in `models`, or the name of a kind and its fields as they are said in JSON.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from dataclasses import fields as columns_of
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,7 +44,7 @@ class Project:
     """The project of a data folder: asked through its running server, or directly when none runs.
 
     Raises ApiError where there is no such folder, where another process without a server has it, and (with the server's
-    sentence) for a question that cannot be answered.
+    sentence) for a question that cannot be answered; QuestionError for a kind that there is not.
     """
 
     def __init__(self, data: Path | str | None = None) -> None:
@@ -71,7 +71,8 @@ class Project:
         kind, body = _said_in_json(question, fields)
         said = self._post(kind.name, body)
         rows: list[Any] = TypeAdapter(list[kind.row]).validate_python(said["rows"])  # type: ignore[name-defined]  # a type, of this kind
-        frame = pl.DataFrame(rows, schema=[each.name for each in columns_of(kind.row)], infer_schema_length=None)
+        names = [each.name for each in dataclasses.fields(kind.row)]
+        frame = pl.DataFrame(rows, schema=names, infer_schema_length=None)
         return Said(frame, said["watermark"], tuple(SqlStatement(**each) for each in said["sql"]))
 
     def people(

@@ -10,7 +10,6 @@ import pytest
 from models.asking import ask, ask_frame, ask_people, rows_sql, scope_of
 from models.breakdown import Breakdown
 from models.calendar import Calendar, Period
-from models.errors import QuestionError, UnknownPropertyError
 from models.filters import PropertyFilter, PropertyOf
 from models.funnel import (
     FUNNEL,
@@ -27,29 +26,8 @@ from models.funnel import (
     TimeToConvertQuestion,
 )
 from models.matching import EventMatch
-from tests.worlds import StoryEvent, World, at, person_id, world
-
-HOUR_S = 3600
-MINUTE_S = 60
-UTC_CALENDAR = Calendar()
-REACH_PAY = (FunnelStep.of("reach"), FunnelStep.of("pay"))
-REACH_TRIAL_PAY = (FunnelStep.of("reach"), FunnelStep.of("trial"), FunnelStep.of("pay"))
-
-
-def story(person: str, *events: tuple[str, float], **properties: Any) -> list[StoryEvent]:
-    """What one person did: names and seconds, all with the same properties."""
-    return [StoryEvent(person, name, at(seconds), properties=properties) for name, seconds in events]
-
-
-def counts(question: FunnelQuestion, snapshot: World, calendar: Calendar = UTC_CALENDAR) -> list[int]:
-    return [row.subject_count for row in ask(FUNNEL, question, snapshot, calendar, "missing").rows]
-
-
-def counts_by_group(question: FunnelQuestion, snapshot: World) -> dict[str | None, list[int]]:
-    found: dict[str | None, list[int]] = {}
-    for row in ask(FUNNEL, question, snapshot, UTC_CALENDAR).rows:
-        found.setdefault(None if row.breakdown is None else "/".join(row.breakdown), []).append(row.subject_count)
-    return found
+from tests.funnel_stories import HOUR_S, MINUTE_S, REACH_PAY, REACH_TRIAL_PAY, UTC_CALENDAR, counts, story
+from tests.worlds import StoryEvent, at, person_id, world
 
 
 def test_a_funnel_counts_persons_times_their_steps_and_names_who_dropped_out() -> None:
@@ -322,54 +300,6 @@ def test_an_account_or_an_order_walks_with_the_events_of_all_its_persons() -> No
     assert ask_people(FUNNEL, by_order, FunnelNumber(2), snapshot, UTC_CALENDAR).subjects == ("7",)
 
 
-CHANNELS = [
-    # Ann's first matching event has no channel; the browse event matches no step and does not speak.
-    StoryEvent("ann", "browse", at(0), properties={"channel": "ads"}),
-    StoryEvent("ann", "reach", at(1), properties={"channel": ""}),
-    StoryEvent("ann", "pay", at(2), properties={"channel": "fair"}),
-    StoryEvent("bob", "reach", at(0), properties={"channel": "fair"}),
-    StoryEvent("bob", "pay", at(1), properties={"channel": "ads"}),
-    StoryEvent("cid", "reach", at(0)),
-    # Dan never enters, so no group exists for him alone.
-    StoryEvent("dan", "pay", at(0), properties={"channel": "radio"}),
-]
-
-
-@pytest.mark.parametrize(
-    ("attribution", "step", "expected"),
-    [
-        ("first_touch", None, {"fair": [2, 2], "": [1, 0]}),
-        ("last_touch", None, {"ads": [1, 1], "fair": [1, 1], "": [1, 0]}),
-        ("all_events", None, {"": [2, 0], "fair": [1, 0]}),
-        ("step", 1, {"": [2, 1], "fair": [1, 1]}),
-        ("step", 2, {"ads": [1, 1], "fair": [1, 1]}),
-    ],
-)
-def test_a_breakdown_asks_whose_value_counts(
-    attribution: Any, step: int | None, expected: dict[str, list[int]]
-) -> None:
-    split = Breakdown.of("Channel")
-    question = FunnelQuestion(REACH_PAY, breakdown=split, attribution=attribution, attribution_step=step)
-
-    assert counts_by_group(question, world(CHANNELS)) == expected
-
-
-def test_a_limit_pools_the_smaller_groups_and_counts_nobody_twice() -> None:
-    channels = ["fair", "fair", "fair", "ads", "ads", "mail", "radio"]
-    events = [
-        StoryEvent(f"person {n}", "reach", at(n), properties={"channel": name}) for n, name in enumerate(channels)
-    ]
-    # One who came by mail hears the radio too.
-    events.append(StoryEvent("person 5", "reach", at(9), properties={"channel": "radio"}))
-    question = FunnelQuestion((FunnelStep.of("reach"),), breakdown=Breakdown.of("channel", limit=2))
-    everywhere = replace(question, attribution="all_events")
-
-    assert counts_by_group(question, world(events)) == {"fair": [3], "ads": [2], None: [2]}
-    assert counts_by_group(everywhere, world(events)) == {"fair": [3], "ads": [2], None: [2]}
-    rest = FunnelNumber(1, breakdown="other")
-    assert ask_people(FUNNEL, everywhere, rest, world(events), UTC_CALENDAR).count == 2
-
-
 def test_the_first_time_of_a_school_is_its_own_not_that_of_each_teacher() -> None:
     """Both teach at s1, which Ann's trial opened; Bob's is his first, and not the school's."""
     schools = world(
@@ -385,27 +315,6 @@ def test_the_first_time_of_a_school_is_its_own_not_that_of_each_teacher() -> Non
     assert counts(first, schools) == [2]
     assert counts(replace(first, by="account"), schools) == [1]
     assert counts(replace(first, by="session"), schools) == [2]
-
-
-def test_an_exclusion_is_found_in_every_group_of_two_properties() -> None:
-    """Everybody visits and pays; who has an odd number complains in between, in the same region and grade."""
-    people = range(40)
-    events = [event for n in people for event in story(f"person {n}", ("reach", n), ("pay", 900 + n), **placed(n))]
-    events += [event for n in people[1::2] for event in story(f"person {n}", ("complain", 300 + n), **placed(n))]
-    without = FunnelQuestion(
-        REACH_PAY,
-        exclusions=(Exclusion((EventMatch("complain"),)),),
-        breakdown=Breakdown.of("region", "grade"),
-        attribution="all_events",
-    )
-
-    groups = {f"{n % 5}/{n % 2}" for n in people if n % 2 == 0}
-    assert counts_by_group(without, world(events)) == {group: [4, 4] for group in groups}
-
-
-def placed(number: int) -> dict[str, str]:
-    """Region and grade of a numbered person: five regions, a grade for even numbers and one for odd."""
-    return {"region": str(number % 5), "grade": str(number % 2)}
 
 
 def test_a_trend_counts_who_began_in_each_interval_with_empty_ones_between() -> None:
@@ -455,6 +364,13 @@ def test_the_time_to_convert_is_a_histogram_with_mean_and_median() -> None:
     assert ask_people(TIME_TO_CONVERT, question, TimeToConvertNumber(), snapshot, UTC_CALENDAR).count == 4
 
 
+def test_a_funnel_of_one_step_has_a_trend_of_who_began() -> None:
+    snapshot = world([StoryEvent("ann", "reach", at(0)), StoryEvent("bob", "reach", at(90_000))])
+    question = FunnelTrendQuestion((FunnelStep((EventMatch("reach"),)),), interval="day")
+    rows = ask(FUNNEL_TREND, question, snapshot, UTC_CALENDAR).rows
+    assert [(row.from_count, row.to_count, row.conversion_rate) for row in rows] == [(1, 1, 1.0), (1, 1, 1.0)]
+
+
 def test_the_printed_sql_and_the_frame_are_the_answers_rows() -> None:
     snapshot = world(
         [*story("ann", ("reach", 0), ("pay", 1 / 3), channel="it's"), *story("bob", ("reach", 0), channel="")]
@@ -468,77 +384,3 @@ def test_the_printed_sql_and_the_frame_are_the_answers_rows() -> None:
     assert [FunnelRow(**row) for row in snapshot.query(statement.sql).to_pylist()] == list(answer.rows)
     frame = ask_frame(FUNNEL, question, snapshot, UTC_CALENDAR)
     assert frame.filter(pl.col("breakdown").is_null())["subject_count"].to_list() == [1, 1]
-
-
-def test_names_and_values_cannot_leave_their_literals() -> None:
-    nasty = "'; drop table events; --"
-    snapshot = world([StoryEvent("ann", nasty, at(0), properties={'we"ird': nasty})])
-    step = FunnelStep.of(nasty, PropertyFilter('we"ird', "eq", nasty), name=nasty)
-
-    assert counts_by_group(FunnelQuestion((step,), breakdown=Breakdown.of('we"ird')), snapshot) == {nasty: [1]}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "complaint"),
-    [
-        ({"steps": ()}, "1 to 30 steps, not 0"),
-        ({"conversion_window_s": 0}, "conversion_window_s is 0: give seconds, more than 0"),
-        ({"order": "loose"}, "choose one of 'ordered', 'strict', 'unordered'"),
-        (
-            {"steps": (replace(FunnelStep.of("reach"), optional=True), FunnelStep.of("pay"))},
-            "first step cannot be optional",
-        ),
-        (
-            {"steps": (FunnelStep.of("a"), replace(FunnelStep.of("b"), optional=True)), "order": "unordered"},
-            "need an order",
-        ),
-        ({"exclusions": (Exclusion.of("x", from_step=2, to_step=2),)}, "from_step 2 must come before 2"),
-        ({"exclusions": (Exclusion.of("x", to_step=4),)}, "to_step of an exclusion is 4: .* steps are 1 to 3"),
-        ({"exclusions": (Exclusion.of("x", to_step=2),), "order": "unordered"}, "covers the whole attempt"),
-        ({"attribution": "last_touch"}, "name one in breakdown"),
-        ({"breakdown": Breakdown.of("plan"), "attribution": "step"}, "give both or none"),
-        (
-            {"breakdown": Breakdown.of("plan"), "attribution": "step", "attribution_step": 9},
-            "attribution_step is 9: this funnel's steps are 1 to 3",
-        ),
-        (
-            {"steps": (FunnelStep((EventMatch("pay"),), held=PropertyOf("order")), FunnelStep.of("trial"))},
-            "name it in hold_constant or in `held` of every step",
-        ),
-    ],
-)
-def test_a_wrong_funnel_gets_a_sentence(wrong: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(QuestionError, match=complaint):
-        FunnelQuestion(**{"steps": REACH_TRIAL_PAY} | wrong)
-
-
-def test_wrong_measures_get_a_sentence() -> None:
-    with pytest.raises(QuestionError, match="to_step is 3: this funnel's steps are 1 to 2"):
-        FunnelTrendQuestion(REACH_PAY, to_step=3)
-    with pytest.raises(QuestionError, match="from_step 2 must come before 2"):
-        TimeToConvertQuestion(REACH_PAY, from_step=2)
-    with pytest.raises(QuestionError, match="from_step 2 must come before 1"):
-        FunnelTrendQuestion(REACH_PAY, from_step=2, to_step=1)
-    with pytest.raises(QuestionError, match="bins is 61: ask for 1 to 60"):
-        TimeToConvertQuestion(REACH_PAY, bins=61)
-
-
-def test_what_can_only_be_refused_when_asked_is_refused_in_a_sentence() -> None:
-    snapshot = world(story("ann", ("reach", 0), ("pay", 1), channel="fair"))
-    shared = tuple(FunnelStep.of("reach", PropertyFilter("channel", "eq", f"c{number}")) for number in range(6))
-
-    with pytest.raises(QuestionError, match="at most 5 different steps may share events, and 6 do \\(reach\\)"):
-        ask(FUNNEL, FunnelQuestion(shared, order="unordered"), snapshot, UTC_CALENDAR)
-    with pytest.raises(QuestionError, match="start before it ends"):
-        ask(FUNNEL, FunnelQuestion(REACH_PAY, period=Period(at(1), at(1))), snapshot, UTC_CALENDAR)
-    with pytest.raises(UnknownPropertyError, match="'chanel': did you mean 'channel'"):
-        ask(FUNNEL, FunnelQuestion(REACH_PAY, breakdown=Breakdown.of("chanel")), snapshot, UTC_CALENDAR)
-    with pytest.raises(QuestionError, match="No event is named 'reached': did you mean 'reach'"):
-        ask(FUNNEL, FunnelQuestion((FunnelStep.of("reached"),)), snapshot, UTC_CALENDAR)
-
-
-def test_a_funnel_of_one_step_has_a_trend_of_who_began() -> None:
-    snapshot = world([StoryEvent("ann", "reach", at(0)), StoryEvent("bob", "reach", at(90_000))])
-    question = FunnelTrendQuestion((FunnelStep((EventMatch("reach"),)),), interval="day")
-    rows = ask(FUNNEL_TREND, question, snapshot, UTC_CALENDAR).rows
-    assert [(row.from_count, row.to_count, row.conversion_rate) for row in rows] == [(1, 1, 1.0), (1, 1, 1.0)]

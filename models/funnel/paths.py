@@ -36,7 +36,7 @@ def path_ctes(layout: Layout, scope: Scope) -> dict[str, exp.Query]:
         "event_at": exp.column("event_at", table="events"),
         "log_order": exp.column("log_order", table="events"),
         "step_bits": _bits_where(takes_step),
-        **_group_values(layout, seen.columns),
+        "breakdown": group_key(definition.breakdown, seen.columns),
         **{f"is_excluded_{place}": condition for place, condition in enumerate(excludes, start=1)},
         **{f"held_{place}": _held_value(each, seen.columns) for place, each in enumerate(_distinct_held(layout), 1)},
     }
@@ -85,10 +85,6 @@ def _first_events(step: FunnelStep, counted: Subject, columns: Columns) -> exp.S
         f"select {earliest} as event_id from events group by $subject", subject.tables, subject=subject.id_of(columns)
     )
     return columns.join(query.where(wanted, *subject.conditions(columns), copy=False))
-
-
-def _group_values(layout: Layout, columns: Columns) -> dict[str, exp.Expr]:
-    return {"breakdown": group_key(layout.definition.breakdown, columns)}
 
 
 def _bits_where(conditions: list[exp.Expr]) -> exp.Expr:
